@@ -1,0 +1,118 @@
+//! The only module that reads the time.
+//!
+//! Loop time is nanoseconds since the loop was built, in a `u64`: enough for 584 years.
+
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+use crate::sys;
+
+/// A point in loop time.
+pub(crate) type Nanos = u64;
+
+/// The real, precise time.
+pub(crate) fn now() -> Instant {
+    #[expect(clippy::disallowed_methods, reason = "the one place that may read the real clock")]
+    Instant::now()
+}
+
+/// The real time of the last scheduler tick: some milliseconds coarse, and cheap. Comparable only
+/// with itself.
+pub(crate) fn coarse() -> Duration {
+    sys::clock::coarse()
+}
+
+/// CPU time that the calling thread has used.
+pub(crate) fn thread_cpu() -> Duration {
+    sys::clock::thread_cpu()
+}
+
+/// A duration in whole nanoseconds; what is longer than 584 years becomes that.
+pub(crate) fn nanos(duration: Duration) -> Nanos {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// A loop's time.
+///
+/// Callbacks see a cached time, so that what happens together carries one time; it is refreshed
+/// around a sleep, before due timers are looked for, and whenever a timer is started.
+#[derive(Debug)]
+pub(crate) struct Clock {
+    source: Source,
+    cached: Cell<Nanos>,
+}
+
+#[derive(Debug)]
+enum Source {
+    Real {
+        origin: Instant,
+    },
+    /// Stands still while callbacks run; moves by `advance`, by a jump of the sleeping loop, or by
+    /// as much as the loop really slept.
+    Virtual {
+        origin: Instant,
+        now: Cell<Nanos>,
+    },
+}
+
+impl Clock {
+    pub(crate) fn real() -> Clock {
+        Clock { source: Source::Real { origin: now() }, cached: Cell::new(0) }
+    }
+
+    pub(crate) fn standing_still() -> Clock {
+        let source = Source::Virtual { origin: now(), now: Cell::new(0) };
+        Clock { source, cached: Cell::new(0) }
+    }
+
+    pub(crate) fn is_virtual(&self) -> bool {
+        matches!(self.source, Source::Virtual { .. })
+    }
+
+    /// Reads the clock and keeps what it says.
+    pub(crate) fn refresh(&self) -> Nanos {
+        let time = match &self.source {
+            Source::Real { origin } => nanos(now() - *origin),
+            Source::Virtual { now, .. } => now.get(),
+        };
+        self.cached.set(time);
+        time
+    }
+
+    /// The time of the last refresh.
+    pub(crate) fn cached(&self) -> Nanos {
+        self.cached.get()
+    }
+
+    /// Moves a virtual clock forward; `false` for the real one, which moves by itself.
+    pub(crate) fn advance(&self, by: Nanos) -> bool {
+        let Source::Virtual { now, .. } = &self.source else { return false };
+        now.set(now.get().saturating_add(by));
+        self.refresh();
+        true
+    }
+
+    /// Moves a virtual clock to `time`, never back.
+    pub(crate) fn jump_to(&self, time: Nanos) {
+        if let Source::Virtual { now, .. } = &self.source {
+            now.set(now.get().max(time));
+            self.refresh();
+        }
+    }
+
+    /// The instant of a point in loop time; `None` where it is too far off to be told.
+    pub(crate) fn instant(&self, time: Nanos) -> Option<Instant> {
+        self.origin().checked_add(Duration::from_nanos(time))
+    }
+
+    /// The point in loop time of an instant.
+    pub(crate) fn time(&self, instant: Instant) -> Nanos {
+        nanos(instant.saturating_duration_since(self.origin()))
+    }
+
+    fn origin(&self) -> Instant {
+        match &self.source {
+            Source::Real { origin } | Source::Virtual { origin, .. } => *origin,
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! The checkpoint: the tick queue and the microtask queue, emptied after every task.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::rc::Rc;
+
+use crate::error::Outcome;
+use crate::event_loop::context::current;
+use crate::event_loop::core::{Callback, Core};
+use crate::trace::{CallbackKind, Label, event};
+
+/// How often a long checkpoint looks at the clock, in callbacks.
+const LOOK_EVERY: u64 = 256;
+
+/// A queued tick or microtask.
+pub(crate) struct Queued {
+    pub(crate) label: Label,
+    pub(crate) run: Callback,
+}
+
+/// Whether a hosted engine has run all its jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hosted {
+    /// Its job queue is empty.
+    Quiet,
+    /// It stopped early and has more: the loop will not sleep, and calls the hook again in the
+    /// next turn.
+    More,
+}
+
+/// Drains a hosted engine's jobs.
+type HostHook = Box<dyn FnMut() -> Hosted>;
+
+pub(crate) struct Queues {
+    ticks: RefCell<VecDeque<Queued>>,
+    microtasks: RefCell<VecDeque<Queued>>,
+    /// Which of the two is being drained: where to go on after a panic.
+    in_microtasks: Cell<bool>,
+    /// A checkpoint never runs inside a checkpoint.
+    running: Cell<bool>,
+    host: RefCell<Option<HostHook>>,
+    host_has_more: Cell<bool>,
+    /// Streams that gather the writes of this task.
+    corked: RefCell<Vec<Callback>>,
+}
+
+impl Queues {
+    pub(crate) fn new(host: Option<HostHook>) -> Queues {
+        Queues {
+            ticks: RefCell::new(VecDeque::new()),
+            microtasks: RefCell::new(VecDeque::new()),
+            in_microtasks: Cell::new(false),
+            running: Cell::new(false),
+            host: RefCell::new(host),
+            host_has_more: Cell::new(false),
+            corked: RefCell::new(Vec::new()),
+        }
+    }
+
+    pub(crate) fn are_empty(&self) -> bool {
+        self.ticks.borrow().is_empty() && self.microtasks.borrow().is_empty()
+    }
+
+    pub(crate) fn host_has_more(&self) -> bool {
+        self.host_has_more.get()
+    }
+
+    pub(crate) fn each(&self, mut each: impl FnMut(CallbackKind, &Queued)) {
+        self.ticks.borrow().iter().for_each(|queued| each(CallbackKind::Tick, queued));
+        self.microtasks.borrow().iter().for_each(|queued| each(CallbackKind::Microtask, queued));
+    }
+
+    pub(crate) fn take_all(&self) -> (VecDeque<Queued>, VecDeque<Queued>, Vec<Callback>) {
+        (self.ticks.take(), self.microtasks.take(), self.corked.take())
+    }
+
+    pub(crate) fn take_host(&self) -> Option<HostHook> {
+        self.host.take()
+    }
+}
+
+impl Core {
+    /// Whether ticks or microtasks wait although no task will end soon.
+    pub(crate) fn checkpoint_is_due(&self) -> bool {
+        !self.queues.are_empty()
+            || self.queues.host_has_more.get()
+            || !self.queues.corked.borrow().is_empty()
+    }
+
+    /// Runs all ticks, then all microtasks, and again until both are empty and the hosted engine
+    /// is quiet. Then corked streams write what they gathered.
+    ///
+    /// A tick queued by a microtask waits until the microtasks are done, as in Node.
+    pub(crate) fn checkpoint(self: &Rc<Self>) {
+        if !self.checkpoint_is_due() && !self.is_hosting() {
+            return;
+        }
+        if self.lifetime.has_ended() || self.queues.running.replace(true) {
+            return;
+        }
+        let report = event::DrainReport::begin(&self.counters);
+        self.watch.checkpoint_began();
+        loop {
+            self.drain_queues();
+            if !self.run_hosted_jobs() || self.lifetime.has_ended() {
+                break;
+            }
+        }
+        self.queues.running.set(false);
+        self.flush_corked();
+        report.end(&self.counters);
+    }
+
+    /// Drains both queues until they are empty, or the loop has ended.
+    ///
+    /// One `catch_unwind` serves all callbacks that do not panic; after a panic the drain goes on
+    /// where it stopped.
+    fn drain_queues(self: &Rc<Self>) {
+        let before = self.causes.running();
+        while let Err(payload) = catch_unwind(AssertUnwindSafe(|| self.drain())) {
+            let failed = self.causes.running();
+            if let Some(label) = failed {
+                self.uncaught_panic(payload, label);
+            }
+        }
+        self.causes.leave(before);
+    }
+
+    fn drain(self: &Rc<Self>) {
+        while !self.lifetime.has_ended() {
+            if !self.queues.in_microtasks.get() {
+                self.drain_queue(&self.queues.ticks);
+                self.queues.in_microtasks.set(true);
+            }
+            self.drain_queue(&self.queues.microtasks);
+            self.queues.in_microtasks.set(false);
+            if self.queues.ticks.borrow().is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn drain_queue(self: &Rc<Self>, queue: &RefCell<VecDeque<Queued>>) {
+        let is_ticks = std::ptr::eq(queue, &self.queues.ticks);
+        let counter = if is_ticks { &self.counters.ticks } else { &self.counters.microtasks };
+        while !self.lifetime.has_ended() {
+            // Not `while let`: its scrutinee would stay borrowed while the callback queues more.
+            let next = queue.borrow_mut().pop_front();
+            let Some(Queued { label, run }) = next else { return };
+            counter.add(1);
+            self.causes.enter(label);
+            event::microtask(label);
+            if let Err(error) = run() {
+                self.uncaught(error, label);
+            }
+            if counter.get() % LOOK_EVERY == 0 {
+                self.watch.checkpoint_goes_on(label, || self.who_waits());
+            }
+        }
+    }
+
+    fn is_hosting(&self) -> bool {
+        self.queues.host.borrow().is_some()
+    }
+
+    /// Lets the hosted engine drain its jobs. Returns whether ours have to be drained again.
+    fn run_hosted_jobs(self: &Rc<Self>) -> bool {
+        let Some(mut host) = self.queues.host.take() else { return false };
+        let label = self.label(CallbackKind::Hosted, self.built_at);
+        let before = self.causes.enter(label);
+        let outcome = catch_unwind(AssertUnwindSafe(&mut host));
+        self.queues.host.replace(Some(host));
+        match outcome {
+            Ok(hosted) => self.queues.host_has_more.set(hosted == Hosted::More),
+            Err(payload) => self.uncaught_panic(payload, label),
+        }
+        self.causes.leave(before);
+        !self.queues.are_empty()
+    }
+
+    /// Calls `flush` at the end of this task's checkpoint.
+    pub(crate) fn at_end_of_checkpoint(&self, flush: Callback) {
+        self.queues.corked.borrow_mut().push(flush);
+    }
+
+    fn flush_corked(&self) {
+        if self.queues.corked.borrow().is_empty() {
+            return;
+        }
+        for flush in self.queues.corked.take() {
+            // Only sends bytes: what fails is told to the stream in the next turn.
+            let _ = flush();
+        }
+    }
+}
+
+/// Queues a tick: it runs after the current task or microtask queue, before the loop goes on.
+///
+/// Ticks run before microtasks, oldest first, those that they queue included. A tick queued by a
+/// microtask waits until all microtasks are done. Ticks that queue ticks for ever keep the loop
+/// from everything else; it warns about that. This is Node's
+/// [`process.nextTick`](https://nodejs.org/api/process.html#processnexttickcallback-args).
+///
+/// ```
+/// # fn main() -> unspin::Result<()> {
+/// unspin::run(|| {
+///     unspin::queue_microtask(|| println!("second"));
+///     unspin::next_tick(|| println!("first"));
+/// })
+/// # }
+/// ```
+///
+/// # Panics
+///
+/// If no loop is running on this thread.
+#[track_caller]
+pub fn next_tick<R: Outcome>(callback: impl FnOnce() -> R + 'static) {
+    let core = current();
+    let label = core.label(CallbackKind::Tick, Location::caller());
+    let run: Callback = Box::new(move || callback().into_result());
+    event::queued(label);
+    core.queues.ticks.borrow_mut().push_back(Queued { label, run });
+}
+
+/// Queues a microtask: it runs in this task's checkpoint, behind the microtasks queued before.
+///
+/// This is [`queueMicrotask`](https://nodejs.org/api/globals.html#queuemicrotaskcallback) of Node
+/// and HTML.
+///
+/// # Panics
+///
+/// If no loop is running on this thread.
+#[track_caller]
+pub fn queue_microtask<R: Outcome>(callback: impl FnOnce() -> R + 'static) {
+    let core = current();
+    let label = core.label(CallbackKind::Microtask, Location::caller());
+    let run: Callback = Box::new(move || callback().into_result());
+    event::queued(label);
+    core.queues.microtasks.borrow_mut().push_back(Queued { label, run });
+}

@@ -1,0 +1,63 @@
+//! The loop that is running on this thread.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use crate::error::{Error, Result};
+use crate::event_loop::core::{Core, Loop};
+
+thread_local! {
+    static CURRENT: RefCell<Option<Loop>> = const { RefCell::new(None) };
+}
+
+/// The running loop of this thread.
+///
+/// # Panics
+///
+/// If there is none.
+#[track_caller]
+pub(crate) fn current() -> Loop {
+    match try_current() {
+        Some(core) => core,
+        None => panic!(
+            "no event loop is running on this thread: call this from inside `unspin::run`, or \
+             through `EventLoop::enter`; from another thread, post it with a `Remote`"
+        ),
+    }
+}
+
+pub(crate) fn try_current() -> Option<Loop> {
+    // A destructor of another thread-local may ask after ours is gone.
+    CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
+}
+
+/// Makes a loop this thread's for as long as it lives, and the former one its again afterwards.
+pub(crate) struct Entered(Option<Loop>);
+
+impl Entered {
+    /// # Errors
+    ///
+    /// If a loop is running on this thread already.
+    pub(crate) fn alone(core: &Loop) -> Result<Entered> {
+        match try_current() {
+            Some(_) => Err(Error::loop_busy()),
+            None => Ok(Entered::instead(core)),
+        }
+    }
+
+    /// For teardown, which may happen inside a callback of another loop.
+    pub(crate) fn instead(core: &Loop) -> Entered {
+        Entered(exchange(Some(Rc::clone(core))))
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        exchange(self.0.take());
+    }
+}
+
+/// The former loop is given back, to be dropped where nothing is borrowed.
+fn exchange(core: Option<Rc<Core>>) -> Option<Loop> {
+    CURRENT.try_with(|current| current.replace(core)).ok().flatten()
+}

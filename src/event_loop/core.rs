@@ -1,0 +1,95 @@
+//! What a loop is made of.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crossbeam_channel::Receiver;
+
+use crate::clock::{self, Clock};
+use crate::error::Result;
+use crate::event_loop::checkpoint::Queues;
+use crate::event_loop::frame::Frames;
+use crate::event_loop::hook::Hooks;
+use crate::event_loop::immediate::Immediates;
+use crate::event_loop::job::JobEntry;
+use crate::event_loop::lifetime::Lifetime;
+use crate::event_loop::phase::{Phase, Work};
+use crate::event_loop::remote::{Posted, Shared};
+use crate::event_loop::source::{SourceCounts, SourceSlot};
+use crate::event_loop::timers::TimerTask;
+use crate::event_loop::watch::Watch;
+use crate::metrics::{Counters, Metrics};
+use crate::pool::{Done, JobId, Pool};
+use crate::reactor::Reactor;
+use crate::timer::Timers;
+use crate::trace::{At, CallbackKind, Causes, Label};
+
+/// How services and handles refer to a loop. It may be torn down already: whatever is asked of it
+/// then does nothing.
+pub(crate) type Loop = Rc<Core>;
+
+/// A closure in a queue.
+pub(crate) type Callback = Box<dyn FnOnce() -> Result<()>>;
+
+/// The state of a loop.
+///
+/// Rule for all `RefCell`s here: none is borrowed while a callback, a waker or a subscriber runs,
+/// or while something of the user's is dropped. Take it out, release, then call or drop it.
+pub(crate) struct Core {
+    pub(crate) built_at: At,
+    pub(crate) clock: Clock,
+    pub(crate) counters: Counters,
+    pub(crate) causes: Causes,
+    pub(crate) watch: Watch,
+
+    /// `None` once the loop is torn down, so that its descriptors are closed although handles
+    /// live on.
+    pub(crate) reactor: RefCell<Option<Reactor<SourceSlot>>>,
+    pub(crate) sources: SourceCounts,
+    pub(crate) pool: Pool,
+    pub(crate) completions: Receiver<Done>,
+    /// Jobs that have not come back.
+    pub(crate) jobs: RefCell<HashMap<JobId, JobEntry>>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) inbox: Receiver<Posted>,
+
+    pub(crate) phase: Cell<Phase>,
+    /// The task queue: what the running phase found ready. Empty between phases.
+    pub(crate) tasks: RefCell<VecDeque<Work>>,
+    /// For the next turn's Pending phase.
+    pub(crate) pending: RefCell<VecDeque<Work>>,
+    /// For this turn's Close phase.
+    pub(crate) closing: RefCell<VecDeque<Work>>,
+    pub(crate) queues: Queues,
+    pub(crate) timers: RefCell<Timers<TimerTask>>,
+    pub(crate) immediates: RefCell<Immediates>,
+    pub(crate) frames: RefCell<Frames>,
+
+    pub(crate) hooks: Hooks,
+    pub(crate) lifetime: Lifetime,
+    /// Lent to one stream at a time, for the length of one read and its callback.
+    pub(crate) read_buffer: Cell<Option<Box<[u8]>>>,
+}
+
+impl Core {
+    pub(crate) fn metrics(&self) -> Metrics {
+        self.counters.snapshot(clock::now(), clock::thread_cpu())
+    }
+
+    /// A label for something registered at `at` by what is running now.
+    pub(crate) fn label(&self, kind: CallbackKind, at: At) -> Label {
+        Label { kind, at, cause: self.causes.here() }
+    }
+
+    /// Queues a call for the next turn's Pending phase.
+    pub(crate) fn defer(&self, label: Label, run: Callback) {
+        self.pending.borrow_mut().push_back(Work::Call(label, run));
+    }
+
+    /// Queues a call for the Close phase; until it has run, the loop is alive.
+    pub(crate) fn call_in_close_phase(&self, label: Label, run: Callback) {
+        self.closing.borrow_mut().push_back(Work::Call(label, run));
+    }
+}

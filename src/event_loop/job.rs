@@ -1,0 +1,105 @@
+//! Jobs: blocking work on the pool, and its way back.
+
+use std::any::Any;
+use std::rc::Rc;
+use std::thread;
+
+use crate::error::{Error, Result};
+use crate::event_loop::core::{Core, Loop};
+use crate::event_loop::phase::Work;
+use crate::pool::{Done, JobId, Lane};
+use crate::trace::{CallbackKind, Label, event};
+
+/// A job that has not come back.
+pub(crate) struct JobEntry {
+    pub(crate) label: Label,
+    pub(crate) name: &'static str,
+    complete: Complete,
+}
+
+/// Takes the job's result to whoever asked; the payload is what the job returned.
+type Complete = Box<dyn FnOnce(&Loop, thread::Result<Box<dyn Any + Send>>)>;
+
+impl JobEntry {
+    pub(crate) fn bytes(&self) -> usize {
+        size_of_val(&*self.complete)
+    }
+}
+
+impl Core {
+    /// Runs `work` on the pool and then, in Poll, `complete` with what it returned.
+    ///
+    /// `complete` is the loop's own code: it enters user code through `task`. A job that panics
+    /// completes with that panic as its error.
+    pub(crate) fn submit<T: Send + 'static>(
+        self: &Rc<Self>,
+        lane: Lane,
+        label: Label,
+        name: &'static str,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+        complete: impl FnOnce(&Loop, Result<T>) + 'static,
+    ) -> Option<JobId> {
+        let job = Box::new(move || -> Box<dyn Any + Send> { Box::new(work()) });
+        match self.pool.submit(lane, job) {
+            Ok(id) => {
+                event::job_submitted(id.get(), name, label, self.pool.queued());
+                let complete =
+                    Box::new(move |core: &Loop, output: thread::Result<Box<dyn Any + Send>>| {
+                        complete(core, result_of(output));
+                    });
+                self.jobs.borrow_mut().insert(id, JobEntry { label, name, complete });
+                Some(id)
+            }
+            Err(error) => {
+                let error = Error::io("start a pool thread", error);
+                self.defer_work(label, move |core| complete(core, Err(error)));
+                None
+            }
+        }
+    }
+
+    /// Cancels a job that has not begun: its work is dropped now, and it completes with an error
+    /// for which `is_cancelled` holds, in the next turn. `false` if it has begun or is done.
+    pub(crate) fn cancel_job(self: &Rc<Self>, id: JobId) -> bool {
+        if !self.pool.cancel(id) {
+            return false;
+        }
+        let entry = self.jobs.borrow_mut().remove(&id);
+        if let Some(JobEntry { label, name, complete }) = entry {
+            event::job_cancelled(id.get(), name, label);
+            let cancelled: Box<dyn Any + Send> = Box::new(Cancelled);
+            self.defer_work(label, move |core| complete(core, Ok(cancelled)));
+        }
+        true
+    }
+
+    pub(crate) fn complete_job(self: &Rc<Self>, done: Done) {
+        self.counters.jobs.add(1);
+        let entry = self.jobs.borrow_mut().remove(&done.id);
+        let Some(JobEntry { label, name, complete }) = entry else {
+            return;
+        };
+        event::job_done(done.id.get(), name, label, done.queued, done.ran);
+        complete(self, done.result);
+    }
+
+    /// Calls loop code in the next Pending phase. What it calls is a task of its own.
+    pub(crate) fn defer_work(self: &Rc<Self>, label: Label, work: impl FnOnce(&Loop) + 'static) {
+        self.pending.borrow_mut().push_back(Work::Deferred(label, Box::new(work)));
+    }
+
+    pub(crate) fn completion_label(&self, at: crate::trace::At) -> Label {
+        self.label(CallbackKind::Completion, at)
+    }
+}
+
+/// Stands for the output of a job that never ran.
+struct Cancelled;
+
+fn result_of<T: 'static>(output: thread::Result<Box<dyn Any + Send>>) -> Result<T> {
+    match output.map(|output| output.downcast::<Result<T>>()) {
+        Ok(Ok(result)) => *result,
+        Ok(Err(_)) => Err(Error::cancelled()),
+        Err(payload) => Err(Error::panic(payload)),
+    }
+}

@@ -1,0 +1,126 @@
+//! The phases of a turn, and the task queue that each fills and empties.
+
+use std::rc::Rc;
+
+use crate::event_loop::core::{Callback, Core, Loop};
+use crate::event_loop::frame::FrameEntry;
+use crate::event_loop::remote::Posted;
+use crate::pool::Done;
+use crate::reactor::Readiness;
+use crate::slots::Key;
+use crate::trace::{CallbackKind, Cause, Label, event};
+
+/// A part of a turn, in their order; `Outside` is `main` and whatever else runs between turns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Outside,
+    Pending,
+    Prepare,
+    Poll,
+    Check,
+    Render,
+    Close,
+    Timers,
+}
+
+impl Phase {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Phase::Outside => "outside",
+            Phase::Pending => "pending",
+            Phase::Prepare => "prepare",
+            Phase::Poll => "poll",
+            Phase::Check => "check",
+            Phase::Render => "render",
+            Phase::Close => "close",
+            Phase::Timers => "timers",
+        }
+    }
+}
+
+/// An entry of the task queue.
+pub(crate) enum Work {
+    /// A source became ready, or had used up its budget. May turn into several tasks, or none.
+    Ready(Key, Readiness),
+    Completion(Done),
+    Posted(Posted),
+    Immediate(Key),
+    Frame(FrameEntry),
+    Call(Label, Callback),
+    /// The loop's own code, which makes tasks or not.
+    Deferred(Label, Box<dyn FnOnce(&Loop)>),
+}
+
+impl Core {
+    /// Runs one phase, and tells the log what it did if it did anything.
+    pub(crate) fn phase(self: &Rc<Self>, phase: Phase, run: impl FnOnce(&Loop)) {
+        if self.lifetime.has_ended() {
+            return;
+        }
+        self.phase.set(phase);
+        let report = event::PhaseReport::begin(&self.counters);
+        run(self);
+        report.end(&self.counters, phase.name(), || self.left_in(phase));
+    }
+
+    /// Pops one entry at a time and runs it. What tasks add to the source of the phase is not in
+    /// this queue, so it waits for the next turn.
+    pub(crate) fn run_tasks(self: &Rc<Self>) {
+        while !self.lifetime.has_ended() {
+            let next = self.tasks.borrow_mut().pop_front();
+            let Some(work) = next else { return };
+            self.run_work(work);
+        }
+    }
+
+    fn run_work(self: &Rc<Self>, work: Work) {
+        match work {
+            Work::Ready(key, readiness) => {
+                let source = self.source(key);
+                if let Some(source) = source {
+                    source.ready(readiness);
+                }
+            }
+            Work::Completion(done) => self.complete_job(done),
+            Work::Posted(posted) => {
+                let label =
+                    Label { kind: CallbackKind::Posted, at: posted.at, cause: Cause::OUTSIDE };
+                self.task(label, posted.run);
+            }
+            Work::Immediate(key) => self.run_immediate(key),
+            Work::Frame(entry) => self.run_frame(entry),
+            Work::Call(label, run) => self.task(label, run),
+            Work::Deferred(_, work) => work(self),
+        }
+    }
+
+    pub(crate) fn run_pending(self: &Rc<Self>) {
+        self.tasks.borrow_mut().append(&mut self.pending.borrow_mut());
+        self.run_tasks();
+        // What was queued, or left by a hosted engine, while no task was running.
+        if self.checkpoint_is_due() {
+            self.checkpoint();
+        }
+    }
+
+    pub(crate) fn run_prepare(self: &Rc<Self>) {
+        self.run_prepare_hooks();
+    }
+
+    pub(crate) fn run_closing(self: &Rc<Self>) {
+        self.tasks.borrow_mut().append(&mut self.closing.borrow_mut());
+        self.run_tasks();
+    }
+
+    /// What the phase's source holds for the next turn.
+    fn left_in(&self, phase: Phase) -> usize {
+        match phase {
+            Phase::Pending | Phase::Poll => self.pending.borrow().len(),
+            Phase::Check => self.immediates.borrow().len(),
+            Phase::Render => self.frames.borrow().len(),
+            Phase::Close => self.closing.borrow().len(),
+            Phase::Timers => self.timers.borrow().armed(),
+            Phase::Outside | Phase::Prepare => 0,
+        }
+    }
+}

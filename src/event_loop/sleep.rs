@@ -1,0 +1,78 @@
+//! The Poll phase: the only place where the thread sleeps.
+
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::clock::{self, Nanos};
+use crate::event_loop::core::Core;
+use crate::event_loop::liveness::Sleep;
+use crate::event_loop::phase::Work;
+use crate::reactor::Event;
+use crate::trace::event;
+
+impl Core {
+    /// Sleeps as long as `sleep` allows, and puts what came into the task queue.
+    pub(crate) fn poll(self: &Rc<Self>, sleep: Sleep) -> io::Result<()> {
+        if self.lifetime.has_ended() {
+            return Ok(());
+        }
+        match sleep {
+            Sleep::No => self.collect(Some(Duration::ZERO))?,
+            Sleep::Until(deadline)
+                if self.clock.is_virtual() && !self.is_something_outstanding() =>
+            {
+                self.collect(Some(Duration::ZERO))?;
+                if self.tasks.borrow().is_empty() {
+                    self.clock.jump_to(deadline);
+                }
+            }
+            Sleep::Until(deadline) => {
+                let timeout = Duration::from_nanos(deadline - self.clock.cached());
+                self.sleep_and_collect(Some(timeout))?;
+            }
+            Sleep::Forever => self.sleep_and_collect(None)?,
+        }
+        self.watch.slept();
+        Ok(())
+    }
+
+    fn sleep_and_collect(self: &Rc<Self>, timeout: Option<Duration>) -> io::Result<()> {
+        let turn = self.counters.turns.get();
+        event::sleep(turn, timeout, || self.sleep_reason());
+        let began = clock::now();
+        let collected = self.collect(timeout);
+        let slept = clock::nanos(clock::now() - began);
+        self.counters.turns_slept.add(1);
+        self.counters.asleep_ns.add(slept);
+        self.woke(slept);
+        event::wake(turn, slept, self.tasks.borrow().len(), || self.wake_reason());
+        collected
+    }
+
+    /// What was slept has passed on every clock: where something outside was outstanding, a
+    /// virtual one goes on at the pace of the real one.
+    fn woke(&self, slept: Nanos) {
+        if !self.clock.advance(slept) {
+            self.clock.refresh();
+        }
+    }
+
+    fn collect(&self, timeout: Option<Duration>) -> io::Result<()> {
+        let mut notified = false;
+        {
+            let mut tasks = self.tasks.borrow_mut();
+            let mut reactor = self.reactor.borrow_mut();
+            let Some(reactor) = reactor.as_mut() else { return Ok(()) };
+            reactor.poll(timeout, |event| match event {
+                Event::Ready(key, readiness) => tasks.push_back(Work::Ready(key, readiness)),
+                Event::Notified => notified = true,
+            })?;
+            self.counters.events.add(tasks.len() as u64);
+        }
+        if notified {
+            self.take_notifications();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,155 @@
+//! Sources: what services register with the reactor, as the loop sees it.
+
+use std::cell::Cell;
+use std::io;
+use std::rc::{Rc, Weak};
+
+use mio::event::Source as Descriptor;
+
+use crate::event_loop::core::Core;
+use crate::reactor::{Reactor, Readiness};
+use crate::slots::Key;
+use crate::trace::Resource;
+
+/// A registered descriptor's owner: a listener, a stream.
+pub(crate) trait Source {
+    /// Runs the tasks that a readiness event makes. Called in Poll, and in Pending for what was
+    /// put off.
+    fn ready(self: Rc<Self>, readiness: Readiness);
+
+    fn describe(&self) -> Resource;
+
+    /// The loop is going: close the descriptor and drop the callbacks, without calling them.
+    fn abandon(&self);
+}
+
+pub(crate) struct SourceSlot {
+    source: Weak<dyn Source>,
+    /// Set while the loop owns the source, as it does once a data handler is installed.
+    held: Option<Rc<dyn Source>>,
+}
+
+/// How many sources are at work, and how many of those keep the loop alive.
+#[derive(Default)]
+pub(crate) struct SourceCounts {
+    active: Cell<usize>,
+    holding: Cell<usize>,
+}
+
+impl SourceCounts {
+    pub(crate) fn active(&self) -> usize {
+        self.active.get()
+    }
+
+    pub(crate) fn holding(&self) -> usize {
+        self.holding.get()
+    }
+}
+
+/// A source's share in `SourceCounts`.
+#[derive(Default)]
+pub(crate) struct Activity {
+    active: Cell<bool>,
+    unreferenced: Cell<bool>,
+}
+
+impl Activity {
+    pub(crate) fn is_active(&self) -> bool {
+        self.active.get()
+    }
+
+    pub(crate) fn is_referenced(&self) -> bool {
+        !self.unreferenced.get()
+    }
+
+    pub(crate) fn set_active(&self, core: &Core, active: bool) {
+        if self.active.get() != active {
+            self.withdraw(core);
+            self.active.set(active);
+            self.contribute(core);
+        }
+    }
+
+    pub(crate) fn set_referenced(&self, core: &Core, referenced: bool) {
+        self.withdraw(core);
+        self.unreferenced.set(!referenced);
+        self.contribute(core);
+    }
+
+    pub(crate) fn holds(&self) -> bool {
+        self.is_active() && self.is_referenced()
+    }
+
+    fn withdraw(&self, core: &Core) {
+        let counts = &core.sources;
+        counts.active.set(counts.active.get() - usize::from(self.is_active()));
+        counts.holding.set(counts.holding.get() - usize::from(self.holds()));
+    }
+
+    fn contribute(&self, core: &Core) {
+        let counts = &core.sources;
+        counts.active.set(counts.active.get() + usize::from(self.is_active()));
+        counts.holding.set(counts.holding.get() + usize::from(self.holds()));
+    }
+}
+
+/// What a key leads to between `register` and `attach`.
+struct Nobody;
+
+impl Source for Nobody {
+    fn ready(self: Rc<Self>, _: Readiness) {}
+
+    fn describe(&self) -> Resource {
+        unreachable!("a Weak to Nobody is never upgraded")
+    }
+
+    fn abandon(&self) {}
+}
+
+impl Core {
+    /// Registers a descriptor, for reading and writing unless it is only ever read.
+    ///
+    /// # Errors
+    ///
+    /// What the system says; `NotConnected` once the loop is torn down.
+    pub(crate) fn register(&self, io: &mut impl Descriptor, read_only: bool) -> io::Result<Key> {
+        let slot = SourceSlot { source: Weak::<Nobody>::new(), held: None };
+        let mut reactor = self.reactor.borrow_mut();
+        let reactor = reactor.as_mut().ok_or(io::ErrorKind::NotConnected)?;
+        if read_only { reactor.register_readable(io, slot) } else { reactor.register(io, slot) }
+    }
+
+    /// Tells whom the events of a registered descriptor are for.
+    pub(crate) fn attach(&self, key: Key, source: Weak<dyn Source>) {
+        self.with_slot(key, |slot| slot.source = source);
+    }
+
+    /// Makes the loop own a source, until it is deregistered.
+    pub(crate) fn hold(&self, key: Key, source: Rc<dyn Source>) {
+        self.with_slot(key, |slot| slot.held = Some(source));
+    }
+
+    /// Ends a registration; what the loop owned is given back, to be dropped outside.
+    pub(crate) fn deregister(&self, key: Key, io: &mut impl Descriptor) -> Option<Rc<dyn Source>> {
+        let mut reactor = self.reactor.borrow_mut();
+        reactor.as_mut()?.deregister(key, io)?.held
+    }
+
+    pub(crate) fn source(&self, key: Key) -> Option<Rc<dyn Source>> {
+        self.reactor.borrow().as_ref()?.source(key)?.source.upgrade()
+    }
+
+    /// All sources, to be asked or abandoned where nothing is borrowed.
+    pub(crate) fn all_sources(&self) -> Vec<Rc<dyn Source>> {
+        let reactor = self.reactor.borrow();
+        let slots = reactor.iter().flat_map(Reactor::sources);
+        slots.filter_map(|slot| slot.source.upgrade()).collect()
+    }
+
+    fn with_slot(&self, key: Key, change: impl FnOnce(&mut SourceSlot)) {
+        let mut reactor = self.reactor.borrow_mut();
+        if let Some(slot) = reactor.as_mut().and_then(|reactor| reactor.source_mut(key)) {
+            change(slot);
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The one door into user code, and where its failures go.
+
+use std::any::Any;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::rc::Rc;
+
+use crate::error::{Error, Result};
+use crate::event_loop::core::Core;
+use crate::event_loop::lifetime::ExitUnwind;
+use crate::trace::{CallbackKind, Label, Line, event};
+
+/// A failure that no callback's owner took: see [`on_uncaught`](crate::on_uncaught).
+#[derive(Clone, Debug)]
+pub struct Uncaught {
+    error: Error,
+    label: Label,
+}
+
+impl Uncaught {
+    /// What went wrong; for a panic, its message.
+    pub fn error(&self) -> &Error {
+        &self.error
+    }
+
+    /// Which kind of callback failed.
+    pub fn kind(&self) -> CallbackKind {
+        self.label.kind
+    }
+
+    /// The line that registered the callback.
+    pub fn at(&self) -> &'static Location<'static> {
+        self.label.at
+    }
+}
+
+impl fmt::Display for Uncaught {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", self.label.kind, Line(self.label.at), self.error)
+    }
+}
+
+impl Core {
+    /// Runs `f` as a task, and the checkpoint after it. Every task goes through here.
+    pub(crate) fn task(self: &Rc<Self>, label: Label, f: impl FnOnce() -> Result<()>) {
+        if self.lifetime.has_ended() {
+            return;
+        }
+        self.counters.tasks.add(1);
+        let before = self.causes.enter(label);
+        {
+            let _span = event::task(&self.counters, self.phase.get().name(), label);
+            self.call(label, f);
+            self.checkpoint();
+        }
+        self.causes.leave(before);
+        self.watch.task_ended(label);
+    }
+
+    /// Calls user code; what fails in it is uncaught.
+    pub(crate) fn call(self: &Rc<Self>, label: Label, f: impl FnOnce() -> Result<()>) {
+        match catch_unwind(AssertUnwindSafe(f)) {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => self.uncaught(error, label),
+            Err(payload) => self.uncaught_panic(payload, label),
+        }
+    }
+
+    /// Drops something of the user's, whose `Drop` may panic.
+    pub(crate) fn drop_value<T>(self: &Rc<Self>, label: Label, value: T) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
+            self.uncaught_panic(payload, label);
+        }
+    }
+
+    pub(crate) fn uncaught_panic(self: &Rc<Self>, payload: Box<dyn Any + Send>, label: Label) {
+        if !payload.is::<ExitUnwind>() {
+            self.uncaught(Error::panic(payload), label);
+        }
+    }
+
+    /// Reports a failure to the hooks; with none, the loop ends.
+    pub(crate) fn uncaught(self: &Rc<Self>, error: Error, label: Label) {
+        if self.lifetime.has_ended() {
+            // The exit hooks have run: what fails afterwards can only be told to the log.
+            event::late_failure(label, &error);
+            return;
+        }
+        if self.hooks.uncaught.is_empty() {
+            self.end_failed(error);
+            return;
+        }
+        let uncaught = Uncaught { error, label };
+        for id in self.hooks.uncaught.ids() {
+            let Some(mut hook) = self.hooks.uncaught.take(id) else { continue };
+            let outcome = catch_unwind(AssertUnwindSafe(|| (hook.run)(&uncaught)));
+            let removed = self.hooks.uncaught.put_back(hook);
+            self.drop_value(label, removed);
+            match outcome {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return self.end_in_uncaught_hook(error),
+                Err(payload) if payload.is::<ExitUnwind>() => return,
+                Err(payload) => return self.end_in_uncaught_hook(Error::panic(payload)),
+            }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! The end of a loop: every callback is dropped once, every descriptor closed.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::event_loop::context::Entered;
+use crate::event_loop::core::Core;
+use crate::trace::event;
+
+/// How long running pool jobs are waited for. One that is stuck is left behind: its thread ends
+/// with the process.
+const JOBS_LIMIT: Duration = Duration::from_secs(1);
+
+impl Core {
+    /// Drops all that the loop holds, while it is still this thread's loop: a `Drop` of the user's
+    /// may call the free functions. What it queues is dropped too, without being run.
+    pub(crate) fn tear_down(self: &Rc<Self>) {
+        let entered = Entered::instead(self);
+        self.lifetime.mark_torn_down();
+        let mut first_panic = None;
+        // Dropping one thing may queue another. A chain that never ends is the user's own.
+        while self.drop_what_is_left(&mut first_panic) > 0 {}
+        self.close(&mut first_panic);
+        while self.drop_what_is_left(&mut first_panic) > 0 {}
+        drop(entered);
+        match first_panic {
+            Some(payload) if !std::thread::panicking() => resume_unwind(payload),
+            _ => {}
+        }
+    }
+
+    /// Returns how much there was.
+    fn drop_what_is_left(&self, panic: &mut FirstPanic) -> usize {
+        let (ticks, microtasks, corked) = self.queues.take_all();
+        drop_each(ticks, panic)
+            + drop_each(microtasks, panic)
+            + drop_each(corked, panic)
+            + drop_each(self.tasks.take(), panic)
+            + drop_each(self.pending.take(), panic)
+            + drop_each(self.closing.take(), panic)
+            + drop_each(take(&self.immediates, |immediates| immediates.take_all()), panic)
+            + drop_each(take(&self.timers, |timers| timers.take_all()), panic)
+            + drop_each(take(&self.frames, |frames| frames.take_all()), panic)
+            + drop_each(self.jobs.take().into_values(), panic)
+            + drop_each(self.inbox.try_iter(), panic)
+            + drop_each(self.hooks.prepare.take_all(), panic)
+            + drop_each(self.hooks.uncaught.take_all(), panic)
+            + drop_each(self.hooks.before_exit.take_all(), panic)
+            + drop_each(self.hooks.exit.take_all(), panic)
+            + drop_each(self.queues.take_host(), panic)
+    }
+
+    fn close(&self, panic: &mut FirstPanic) {
+        for source in self.all_sources() {
+            catch(panic, || source.abandon());
+            drop_each([source], panic);
+        }
+        let left = self.pool.shut_down(JOBS_LIMIT);
+        event::pool_shut_down(left.dropped, left.left_behind);
+        drop_each(self.completions.try_iter(), panic);
+        self.shared.notifier().close();
+        // Its slots hold `Weak`s, and sources that `abandon` has let go of: nothing of the user's.
+        let reactor = self.reactor.borrow_mut().take();
+        drop_each(reactor, panic);
+    }
+}
+
+/// The panic that goes on once everything is dropped.
+type FirstPanic = Option<Box<dyn Any + Send>>;
+
+fn take<T, R>(cell: &std::cell::RefCell<T>, take: impl FnOnce(&mut T) -> R) -> R {
+    take(&mut cell.borrow_mut())
+}
+
+/// Drops values one by one, so that one whose drop panics does not keep the others.
+fn drop_each<T>(values: impl IntoIterator<Item = T>, panic: &mut FirstPanic) -> usize {
+    let mut count = 0;
+    for value in values {
+        catch(panic, || drop(value));
+        count += 1;
+    }
+    count
+}
+
+fn catch(panic: &mut FirstPanic, f: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
+        // A second payload is let go of, unless it panics again when dropped: then it is leaked.
+        match panic {
+            None => *panic = Some(payload),
+            Some(_) => std::mem::forget(payload),
+        }
+    }
+}

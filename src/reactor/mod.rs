@@ -1,0 +1,144 @@
+//! Readiness of descriptors, by mio.
+//!
+//! mio is edge-triggered: an event tells that a direction *became* ready. Whoever owns the
+//! descriptor remembers that until the kernel says `WouldBlock`. Every descriptor is registered
+//! once, for all it will ever need; pausing is a flag at its owner and no system call.
+
+mod notifier;
+mod readiness;
+
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::time::Duration;
+
+use mio::event::Source;
+use mio::{Events, Interest, Poll, Registry, Token};
+
+use crate::slots::{Key, Slots};
+
+pub(crate) use notifier::Notifier;
+pub(crate) use readiness::Readiness;
+
+#[cfg(not(target_pointer_width = "64"))]
+compile_error!("unspin needs 64-bit tokens: a slab index and a generation share one");
+
+/// A key that `Slots` cannot give out.
+const WAKE: Token = Token(usize::MAX);
+
+/// Events taken from the kernel in one poll; more stay with the kernel until the next turn.
+const EVENTS: usize = 1024;
+
+/// The registered descriptors, each with the `S` that its owner left here.
+#[derive(Debug)]
+pub(crate) struct Reactor<S> {
+    poll: Poll,
+    events: Events,
+    sources: Slots<S>,
+}
+
+/// What one poll brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// A descriptor became ready. Its owner may be gone by now: the key tells.
+    Ready(Key, Readiness),
+    /// Another thread called `Notifier::notify`.
+    Notified,
+}
+
+impl<S> Reactor<S> {
+    pub(crate) fn new() -> io::Result<Reactor<S>> {
+        Ok(Reactor {
+            poll: Poll::new()?,
+            events: Events::with_capacity(EVENTS),
+            sources: Slots::new(),
+        })
+    }
+
+    pub(crate) fn notifier(&self) -> io::Result<Notifier> {
+        Ok(Notifier::new(mio::Waker::new(self.poll.registry(), WAKE)?))
+    }
+
+    /// Registers a descriptor for reading and writing, for good.
+    ///
+    /// `source` must be something whose drop runs no user code: a `Weak`.
+    pub(crate) fn register(&mut self, io: &mut impl Source, source: S) -> io::Result<Key> {
+        self.register_for(io, Interest::READABLE | Interest::WRITABLE, source)
+    }
+
+    /// Registers a descriptor that is only ever read, as a listener is.
+    pub(crate) fn register_readable(&mut self, io: &mut impl Source, source: S) -> io::Result<Key> {
+        self.register_for(io, Interest::READABLE, source)
+    }
+
+    fn register_for(
+        &mut self,
+        io: &mut impl Source,
+        interest: Interest,
+        source: S,
+    ) -> io::Result<Key> {
+        let key = self.sources.next_key();
+        self.registry().register(io, token(key), interest)?;
+        self.sources.insert(source);
+        Ok(key)
+    }
+
+    /// Ends a registration, before the descriptor is closed: a duplicate of it elsewhere would
+    /// keep its events coming. Events that are already on the way find no source.
+    pub(crate) fn deregister(&mut self, key: Key, io: &mut impl Source) -> Option<S> {
+        let source = self.sources.remove(key)?;
+        // It fails only for a descriptor that was closed behind our back: nothing is left to do.
+        let _ = self.registry().deregister(io);
+        Some(source)
+    }
+
+    pub(crate) fn source(&self, key: Key) -> Option<&S> {
+        self.sources.get(key)
+    }
+
+    pub(crate) fn source_mut(&mut self, key: Key) -> Option<&mut S> {
+        self.sources.get_mut(key)
+    }
+
+    pub(crate) fn sources(&self) -> impl Iterator<Item = &S> {
+        self.sources.iter().map(|(_, source)| source)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.sources.len()
+    }
+
+    /// Sleeps until something is ready or `timeout` is over; hands each event to `each`.
+    ///
+    /// A signal ends the sleep early, without an event and without an error.
+    pub(crate) fn poll(
+        &mut self,
+        timeout: Option<Duration>,
+        mut each: impl FnMut(Event),
+    ) -> io::Result<()> {
+        match self.poll.poll(&mut self.events, timeout) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            other => other?,
+        }
+        for event in &self.events {
+            each(match event.token() {
+                WAKE => Event::Notified,
+                token => Event::Ready(Key::from_word(token.0 as u64), Readiness::of(event)),
+            });
+        }
+        Ok(())
+    }
+
+    fn registry(&self) -> &Registry {
+        self.poll.registry()
+    }
+}
+
+fn token(key: Key) -> Token {
+    Token(key.to_word() as usize)
+}
+
+impl<S> AsRawFd for Reactor<S> {
+    fn as_raw_fd(&self) -> RawFd {
+        self.poll.as_raw_fd()
+    }
+}

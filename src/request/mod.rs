@@ -1,0 +1,141 @@
+//! Requests: operations that are asked for once and answered once.
+
+use std::fmt;
+use std::panic::Location;
+
+use crate::error::{Outcome, Result};
+use crate::event_loop::context::current;
+use crate::event_loop::core::Loop;
+use crate::pool::{JobId, Lane};
+use crate::trace::{At, CallbackKind, Label};
+
+/// An operation that has not begun: a file read, a connect.
+///
+/// Like a Rust future it does nothing until it is used. [`callback`](Request::callback) starts it
+/// and calls back with its result; the line that made the request is the one that
+/// [`why_alive`](crate::why_alive) and the log show.
+///
+/// ```
+/// # fn main() -> unspin::Result<()> {
+/// unspin::run(|| {
+///     unspin::fs::read_to_string("Cargo.toml").callback(|text| {
+///         println!("{} bytes", text?.len());
+///         Ok(())
+///     });
+/// })
+/// # }
+/// ```
+#[must_use = "a request does nothing until `callback` is called"]
+pub struct Request<T> {
+    at: At,
+    begin: Begin<T>,
+}
+
+/// Starts the operation. It is told what to call with the result: once, from the loop, outside of
+/// user code, never before `begin` has returned.
+type Begin<T> = Box<dyn FnOnce(&Loop, Label, Complete<T>) -> Underway>;
+
+/// Takes the result to whoever asked: each style of use has its own.
+pub(crate) type Complete<T> = Box<dyn FnOnce(&Loop, Result<T>)>;
+
+/// How a begun operation is cancelled.
+pub(crate) enum Underway {
+    /// By its job, which may have failed to start.
+    Job(Option<JobId>),
+    /// By the one who does it. Returns whether it could be.
+    Other(Box<dyn Fn(&Loop) -> bool>),
+}
+
+impl<T: 'static> Request<T> {
+    pub(crate) fn new(
+        at: At,
+        begin: impl FnOnce(&Loop, Label, Complete<T>) -> Underway + 'static,
+    ) -> Request<T> {
+        Request { at, begin: Box::new(begin) }
+    }
+
+    /// A request that is one job on the pool. `name` is what logs call it.
+    pub(crate) fn job(
+        at: At,
+        lane: Lane,
+        name: &'static str,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Request<T>
+    where
+        T: Send,
+    {
+        Request::new(at, move |core, label, complete| {
+            Underway::Job(core.submit(lane, label, name, work, complete))
+        })
+    }
+
+    /// Starts the operation; `callback` gets its result, as a task of its own in Poll.
+    ///
+    /// The request keeps the loop alive until then. An error that the callback returns is uncaught:
+    /// see [`on_uncaught`](crate::on_uncaught).
+    ///
+    /// # Panics
+    ///
+    /// If no loop is running on this thread.
+    #[track_caller]
+    pub fn callback<R: Outcome>(self, callback: impl FnOnce(Result<T>) -> R + 'static) -> Pending {
+        let core = current();
+        let label = core.label(CallbackKind::Completion, self.at);
+        let complete = move |core: &Loop, result: Result<T>| {
+            core.task(label, || callback(result).into_result());
+        };
+        let underway = (self.begin)(&core, label, Box::new(complete));
+        Pending { core, underway }
+    }
+}
+
+impl<T> fmt::Debug for Request<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request").field("at", &self.at).finish_non_exhaustive()
+    }
+}
+
+/// A request under way. Dropping it cancels nothing.
+pub struct Pending {
+    core: Loop,
+    underway: Underway,
+}
+
+impl Pending {
+    /// Cancels the operation if it has not begun: then it never happens, and its callback gets an
+    /// error for which [`is_cancelled`](crate::Error::is_cancelled) holds, in the next turn.
+    ///
+    /// Returns `false` if it runs or is done: then the callback gets its result.
+    pub fn cancel(&self) -> bool {
+        match &self.underway {
+            Underway::Job(Some(id)) => self.core.cancel_job(*id),
+            Underway::Job(None) => false,
+            Underway::Other(cancel) => cancel(&self.core),
+        }
+    }
+}
+
+impl fmt::Debug for Pending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pending").finish_non_exhaustive()
+    }
+}
+
+/// Runs blocking work of one's own on the pool, in a lane that takes half of its threads at most.
+///
+/// A panic in `work` is the request's error: [`is_panic`](crate::Error::is_panic) holds for it.
+///
+/// ```
+/// # fn main() -> unspin::Result<()> {
+/// unspin::run(|| {
+///     unspin::spawn_blocking(|| (1..=20u64).product::<u64>()).callback(|product| {
+///         println!("{}", product?);
+///         Ok(())
+///     });
+/// })
+/// # }
+/// ```
+#[track_caller]
+pub fn spawn_blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Request<T> {
+    Request::job(Location::caller(), Lane::User, "blocking", move || Ok(work()))
+}

@@ -1,0 +1,124 @@
+//! What the loop says about itself: labels of callbacks, their causes, and the events of the log.
+
+mod cause;
+pub(crate) mod event;
+mod resource;
+mod stack;
+
+use std::fmt;
+use std::panic::Location;
+
+pub(crate) use cause::{Cause, Causes};
+pub use resource::{Resource, ResourceKind};
+pub use stack::{Frame, Stack};
+
+/// The line of the user's source that started something.
+pub(crate) type At = &'static Location<'static>;
+
+/// What a callback is to the loop: the name it has in logs and in [`Stack`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CallbackKind {
+    /// The function given to `run`.
+    Main,
+    /// Code that came in through `enter`.
+    Enter,
+    /// A timer that fires once.
+    Timeout,
+    /// A timer that fires again and again.
+    Interval,
+    /// A timer that fires when it is refreshed.
+    Timer,
+    /// A `set_immediate` callback.
+    Immediate,
+    /// A `request_frame` callback.
+    Frame,
+    /// A hook that runs just before the loop may sleep.
+    Prepare,
+    /// A `next_tick` callback.
+    Tick,
+    /// A `queue_microtask` callback.
+    Microtask,
+    /// The jobs of a hosted engine, run by the checkpoint hook.
+    Hosted,
+    /// A closure posted by another thread.
+    Posted,
+    /// The result of a request: a file read, a connect.
+    Completion,
+    /// A listener accepted a connection.
+    Connection,
+    /// A stream is open.
+    Open,
+    /// A stream received bytes.
+    Data,
+    /// A stream's peer has sent all it will send.
+    End,
+    /// A stream's write queue is empty again.
+    Drain,
+    /// A stream has been quiet for its idle timeout.
+    Idle,
+    /// Something failed.
+    Error,
+    /// A resource is closed.
+    Close,
+    /// The hooks that run when nothing is alive.
+    BeforeExit,
+    /// A hook that runs at the end of the loop.
+    Exit,
+}
+
+impl CallbackKind {
+    /// The name in logs: `timeout`, `microtask`, `data`.
+    pub fn name(self) -> &'static str {
+        match self {
+            CallbackKind::Main => "main",
+            CallbackKind::Enter => "enter",
+            CallbackKind::Timeout => "timeout",
+            CallbackKind::Interval => "interval",
+            CallbackKind::Timer => "timer",
+            CallbackKind::Immediate => "immediate",
+            CallbackKind::Frame => "frame",
+            CallbackKind::Prepare => "prepare",
+            CallbackKind::Tick => "tick",
+            CallbackKind::Microtask => "microtask",
+            CallbackKind::Hosted => "hosted",
+            CallbackKind::Posted => "posted",
+            CallbackKind::Completion => "completion",
+            CallbackKind::Connection => "connection",
+            CallbackKind::Open => "open",
+            CallbackKind::Data => "data",
+            CallbackKind::End => "end",
+            CallbackKind::Drain => "drain",
+            CallbackKind::Idle => "idle",
+            CallbackKind::Error => "error",
+            CallbackKind::Close => "close",
+            CallbackKind::BeforeExit => "before_exit",
+            CallbackKind::Exit => "exit",
+        }
+    }
+}
+
+impl fmt::Display for CallbackKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// What is known of a callback before it runs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Label {
+    pub(crate) kind: CallbackKind,
+    /// Where it was registered.
+    pub(crate) at: At,
+    /// What was running when it was registered.
+    pub(crate) cause: Cause,
+}
+
+/// A source line as logs show it: `src/main.rs:41`.
+pub(crate) struct Line(pub(crate) At);
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.0.file(), self.0.line())
+    }
+}
