@@ -53,10 +53,11 @@ impl Core {
             (Turn::Block, sleep) => sleep,
             (Turn::Until(limit), sleep) => {
                 let limit = self.clock.time(limit);
-                match sleep {
-                    Sleep::Until(deadline) => Sleep::Until(deadline.min(limit)),
-                    _ => Sleep::Until(limit),
-                }
+                let until = match sleep {
+                    Sleep::Until(deadline) => deadline.min(limit),
+                    _ => limit,
+                };
+                if until <= self.clock.cached() { Sleep::No } else { Sleep::Until(until) }
             }
         }
     }
