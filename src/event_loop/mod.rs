@@ -209,6 +209,8 @@ impl EventLoop {
         let entered = self.enter_loop()?;
         let before = self.core.counters.tasks.get();
         self.core.turn(|core| core.sleep_in(mode))?;
+        // It has kept this turn from sleeping. A host that goes on means to, and must not spin.
+        self.core.lifetime.clear_stop();
         drop(entered);
         self.core.outcome()?;
         Ok(Turned {
