@@ -20,10 +20,15 @@ mod timer;
 
 mod event_loop;
 
-mod request;
 mod time;
 
+mod request;
+
+mod stream;
+
 pub mod fs;
+
+pub mod net;
 
 pub use error::{Error, Outcome, Result};
 pub use event_loop::{
@@ -34,5 +39,6 @@ pub use event_loop::{
 };
 pub use metrics::Metrics;
 pub use request::{Pending, Request, spawn_blocking};
+pub use stream::{ByteStream, Handler, pipe};
 pub use time::{advance, now, set_interval, set_timeout, set_timer};
 pub use trace::{CallbackKind, Frame, Resource, ResourceKind, Stack};

@@ -38,10 +38,6 @@ const FRAME_INTERVAL: Duration = Duration::from_nanos(16_666_667);
 /// What the web calls a long task.
 const SLOW: Duration = Duration::from_millis(50);
 
-/// Slightly over 64 KiB: a message of 64 KiB comes in one read, and that read is short, which says
-/// that there is no more.
-const READ_BUFFER: usize = 64 * 1024 + 256;
-
 /// Options of a loop; [`EventLoop::builder`] makes one.
 ///
 /// ```
@@ -203,7 +199,7 @@ impl Builder {
             frames: RefCell::new(Frames::new(self.frame_interval)),
             hooks: Hooks::new(),
             lifetime: Lifetime::default(),
-            read_buffer: Cell::new(Some(vec![0; READ_BUFFER].into_boxed_slice())),
+            read_buffer: Cell::new(None),
         }))
     }
 }

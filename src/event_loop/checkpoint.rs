@@ -62,10 +62,6 @@ impl Queues {
         self.ticks.borrow().is_empty() && self.microtasks.borrow().is_empty()
     }
 
-    pub(crate) fn host_has_more(&self) -> bool {
-        self.host_has_more.get()
-    }
-
     pub(crate) fn each(&self, mut each: impl FnMut(CallbackKind, &Queued)) {
         self.ticks.borrow().iter().for_each(|queued| each(CallbackKind::Tick, queued));
         self.microtasks.borrow().iter().for_each(|queued| each(CallbackKind::Microtask, queued));

@@ -83,13 +83,26 @@ impl Core {
         Label { kind, at, cause: self.causes.here() }
     }
 
-    /// Queues a call for the next turn's Pending phase.
-    pub(crate) fn defer(&self, label: Label, run: Callback) {
-        self.pending.borrow_mut().push_back(Work::Call(label, run));
+    /// Queues loop code for the next turn's Pending phase. What it calls is a task of its own.
+    pub(crate) fn defer(&self, label: Label, work: impl FnOnce(&Loop) + 'static) {
+        self.pending.borrow_mut().push_back(Work::Deferred(label, Box::new(work)));
     }
 
-    /// Queues a call for the Close phase; until it has run, the loop is alive.
-    pub(crate) fn call_in_close_phase(&self, label: Label, run: Callback) {
-        self.closing.borrow_mut().push_back(Work::Call(label, run));
+    /// The same for this turn's Close phase; until it has run, the loop is alive.
+    pub(crate) fn defer_to_close(&self, label: Label, work: impl FnOnce(&Loop) + 'static) {
+        self.closing.borrow_mut().push_back(Work::Deferred(label, Box::new(work)));
     }
+
+    /// The buffer that reads go into. Whoever takes it puts it back into `read_buffer`.
+    pub(crate) fn take_read_buffer(&self) -> Box<[u8]> {
+        self.read_buffer.take().unwrap_or_else(new_read_buffer)
+    }
+}
+
+/// Slightly over 64 KiB: a message of 64 KiB comes in one read, and that read is short, which says
+/// that there is no more.
+const READ_BUFFER: usize = 64 * 1024 + 256;
+
+fn new_read_buffer() -> Box<[u8]> {
+    vec![0; READ_BUFFER].into_boxed_slice()
 }

@@ -9,6 +9,7 @@ use crate::event_loop::context::current;
 use crate::event_loop::core::Core;
 use crate::event_loop::phase::Work;
 use crate::reactor::Readiness;
+use crate::sys::fd;
 use crate::trace::{At, CallbackKind, Line, Resource, ResourceKind, Stack};
 
 /// The running callback and what caused it.
@@ -104,7 +105,7 @@ impl Core {
             all.push(resource(ResourceKind::Immediate, label.at, "queued", bytes, holds));
         });
         for work in self.pending.borrow().iter().chain(self.closing.borrow().iter()) {
-            if let Work::Call(label, run) = work {
+            if let Work::Deferred(label, run) = work {
                 let state = label.kind.name();
                 let bytes = size_of_val(&**run);
                 all.push(resource(ResourceKind::Deferred, label.at, state, bytes, true));
@@ -247,7 +248,7 @@ impl Core {
 
     fn has_unread_events(&self) -> bool {
         let reactor = self.reactor.borrow();
-        reactor.as_ref().is_some_and(|reactor| crate::sys::fd::is_readable(reactor))
+        reactor.as_ref().is_some_and(fd::is_readable)
     }
 }
 

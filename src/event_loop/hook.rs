@@ -85,10 +85,12 @@ impl<F: ?Sized> HookList<F> {
     }
 }
 
+type OnUncaught = dyn FnMut(&Uncaught) -> Result<()>;
+
 /// All hooks of a loop.
 pub(crate) struct Hooks {
     pub(crate) prepare: HookList<dyn FnMut() -> Result<()>>,
-    pub(crate) uncaught: HookList<dyn FnMut(&Uncaught) -> Result<()>>,
+    pub(crate) uncaught: HookList<OnUncaught>,
     pub(crate) before_exit: HookList<dyn FnMut(i32) -> Result<()>>,
     pub(crate) exit: HookList<dyn FnMut(i32) -> Result<()>>,
 }

@@ -6,9 +6,8 @@ use std::thread;
 
 use crate::error::{Error, Result};
 use crate::event_loop::core::{Core, Loop};
-use crate::event_loop::phase::Work;
 use crate::pool::{Done, JobId, Lane};
-use crate::trace::{CallbackKind, Label, event};
+use crate::trace::{Label, event};
 
 /// A job that has not come back.
 pub(crate) struct JobEntry {
@@ -42,7 +41,7 @@ impl Core {
         let job = Box::new(move || -> Box<dyn Any + Send> { Box::new(work()) });
         match self.pool.submit(lane, job) {
             Ok(id) => {
-                event::job_submitted(id.get(), name, label, self.pool.queued());
+                event::job_submitted(id.get(), name, label, || self.pool.queued());
                 let complete =
                     Box::new(move |core: &Loop, output: thread::Result<Box<dyn Any + Send>>| {
                         complete(core, result_of(output));
@@ -52,7 +51,7 @@ impl Core {
             }
             Err(error) => {
                 let error = Error::io("start a pool thread", error);
-                self.defer_work(label, move |core| complete(core, Err(error)));
+                self.defer(label, move |core| complete(core, Err(error)));
                 None
             }
         }
@@ -68,7 +67,7 @@ impl Core {
         if let Some(JobEntry { label, name, complete }) = entry {
             event::job_cancelled(id.get(), name, label);
             let cancelled: Box<dyn Any + Send> = Box::new(Cancelled);
-            self.defer_work(label, move |core| complete(core, Ok(cancelled)));
+            self.defer(label, move |core| complete(core, Ok(cancelled)));
         }
         true
     }
@@ -79,17 +78,9 @@ impl Core {
         let Some(JobEntry { label, name, complete }) = entry else {
             return;
         };
-        event::job_done(done.id.get(), name, label, done.queued, done.ran);
+        let lane = done.lane.name();
+        event::job_done(done.id.get(), name, lane, label, done.queued, done.ran);
         complete(self, done.result);
-    }
-
-    /// Calls loop code in the next Pending phase. What it calls is a task of its own.
-    pub(crate) fn defer_work(self: &Rc<Self>, label: Label, work: impl FnOnce(&Loop) + 'static) {
-        self.pending.borrow_mut().push_back(Work::Deferred(label, Box::new(work)));
-    }
-
-    pub(crate) fn completion_label(&self, at: crate::trace::At) -> Label {
-        self.label(CallbackKind::Completion, at)
     }
 }
 

@@ -17,8 +17,6 @@ pub(crate) struct Lifetime {
     ended: Cell<bool>,
     /// Set by `stop`, until `run` returns.
     stopped: Cell<bool>,
-    /// Set when its `EventLoop` is dropped.
-    torn_down: Cell<bool>,
     code: Cell<i32>,
     failure: RefCell<Option<Error>>,
 }
@@ -31,13 +29,9 @@ impl Lifetime {
         self.ended.get()
     }
 
-    pub(crate) fn is_torn_down(&self) -> bool {
-        self.torn_down.get()
-    }
-
-    pub(crate) fn mark_torn_down(&self) {
+    /// No callback runs any more.
+    pub(crate) fn mark_ended(&self) {
         self.ended.set(true);
-        self.torn_down.set(true);
     }
 
     pub(crate) fn code(&self) -> i32 {

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::event_loop::core::{Callback, Core, Loop};
+use crate::event_loop::core::{Core, Loop};
 use crate::event_loop::frame::FrameEntry;
 use crate::event_loop::remote::Posted;
 use crate::pool::Done;
@@ -46,7 +46,6 @@ pub(crate) enum Work {
     Posted(Posted),
     Immediate(Key),
     Frame(FrameEntry),
-    Call(Label, Callback),
     /// The loop's own code, which makes tasks or not.
     Deferred(Label, Box<dyn FnOnce(&Loop)>),
 }
@@ -89,7 +88,6 @@ impl Core {
             }
             Work::Immediate(key) => self.run_immediate(key),
             Work::Frame(entry) => self.run_frame(entry),
-            Work::Call(label, run) => self.task(label, run),
             Work::Deferred(_, work) => work(self),
         }
     }

@@ -129,6 +129,13 @@ impl Core {
         self.with_slot(key, |slot| slot.held = Some(source));
     }
 
+    /// Stops owning a source, which stays registered.
+    pub(crate) fn release(&self, key: Key) {
+        let mut held = None;
+        self.with_slot(key, |slot| held = slot.held.take());
+        drop(held);
+    }
+
     /// Ends a registration; what the loop owned is given back, to be dropped outside.
     pub(crate) fn deregister(&self, key: Key, io: &mut impl Descriptor) -> Option<Rc<dyn Source>> {
         let mut reactor = self.reactor.borrow_mut();

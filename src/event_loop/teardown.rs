@@ -18,7 +18,7 @@ impl Core {
     /// may call the free functions. What it queues is dropped too, without being run.
     pub(crate) fn tear_down(self: &Rc<Self>) {
         let entered = Entered::instead(self);
-        self.lifetime.mark_torn_down();
+        self.lifetime.mark_ended();
         let mut first_panic = None;
         // Dropping one thing may queue another. A chain that never ends is the user's own.
         while self.drop_what_is_left(&mut first_panic) > 0 {}

@@ -20,6 +20,8 @@ pub(crate) struct TimerTask {
 
 pub(crate) enum Body {
     Once(Callback),
+    /// The loop's own code, which makes tasks or not.
+    Deferred(Box<dyn FnOnce()>),
     /// Fires each time it is armed; an interval is armed again by each firing.
     Many(Many),
     /// A `Many` that is being called.
@@ -32,6 +34,7 @@ impl TimerTask {
     pub(crate) fn bytes(&self) -> usize {
         match &self.body {
             Body::Once(run) => size_of_val(&**run),
+            Body::Deferred(run) => size_of_val(&**run),
             Body::Many(run) => size_of_val(&**run),
             Body::Running => 0,
         }
@@ -73,15 +76,16 @@ impl Core {
             let label = task.label;
             match std::mem::replace(&mut task.body, Body::Running) {
                 // Whoever has the handle of a spent timeout can do nothing with it.
-                Body::Once(run) => {
+                body @ (Body::Once(_) | Body::Deferred(_)) => {
                     timers.remove(key);
-                    (label, Body::Once(run))
+                    (label, body)
                 }
                 body => (label, body),
             }
         };
         match taken {
             (label, Body::Once(run)) => self.task(label, run),
+            (_, Body::Deferred(run)) => run(),
             (label, Body::Many(run)) => self.fire_many(key, label, run),
             (_, Body::Running) => {}
         }

@@ -27,7 +27,7 @@ mod file;
 use std::fs::{self, Metadata};
 use std::io::{self, Write};
 use std::panic::Location;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 pub use dir::{DirEntry, create_dir_all, read_dir, remove_dir_all};
 pub use file::{File, OpenOptions, create, open};
@@ -137,7 +137,7 @@ fn on_path<T: Send + 'static>(
 
 fn with_context<T>(
     verb: &str,
-    path: &PathBuf,
+    path: &Path,
     work: impl FnOnce(&Path) -> io::Result<T>,
 ) -> Result<T> {
     work(path).map_err(|error| Error::io(format!("{verb} {}", path.display()), error))

@@ -106,11 +106,13 @@ impl Pool {
         self.shared.lock().queue.len()
     }
 
+    #[cfg(test)]
     /// Jobs that run. One whose [`Done`] was sent is no longer counted.
     pub(crate) fn running(&self) -> usize {
         self.shared.lock().queue.running()
     }
 
+    #[cfg(test)]
     /// Threads that are alive, with a job or without.
     pub(crate) fn threads(&self) -> usize {
         self.shared.lock().threads()

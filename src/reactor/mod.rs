@@ -103,10 +103,6 @@ impl<S> Reactor<S> {
         self.sources.iter().map(|(_, source)| source)
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.sources.len()
-    }
-
     /// Sleeps until something is ready or `timeout` is over; hands each event to `each`.
     ///
     /// A signal ends the sleep early, without an event and without an error.

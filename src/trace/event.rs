@@ -125,14 +125,24 @@ impl DrainReport {
     }
 }
 
-pub(crate) fn job_submitted(job: u64, kind: &str, label: Label, depth: usize) {
-    let at = Line(label.at);
+pub(crate) fn job_submitted(job: u64, kind: &str, label: Label, depth: impl FnOnce() -> usize) {
+    if !enabled!(target: POOL, Level::TRACE) {
+        return;
+    }
+    let (at, depth) = (Line(label.at), depth());
     trace!(name: "job", target: POOL, op = "submit", job, kind, %at, depth, "job");
 }
 
-pub(crate) fn job_done(job: u64, kind: &str, label: Label, queued: Duration, ran: Duration) {
+pub(crate) fn job_done(
+    job: u64,
+    kind: &str,
+    lane: &str,
+    label: Label,
+    queued: Duration,
+    ran: Duration,
+) {
     let (at, queued_us, ran_us) = (Line(label.at), micros(queued), micros(ran));
-    trace!(name: "job", target: POOL, op = "done", job, kind, %at, queued_us, ran_us, "job");
+    trace!(name: "job", target: POOL, op = "done", job, kind, lane, %at, queued_us, ran_us, "job");
 }
 
 pub(crate) fn job_cancelled(job: u64, kind: &str, label: Label) {

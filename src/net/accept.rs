@@ -1,0 +1,254 @@
+//! Accepting connections.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use crate::error::{Error, Result};
+use crate::event_loop::Timer;
+use crate::event_loop::core::Loop;
+use crate::event_loop::phase::Work;
+use crate::event_loop::place::Place;
+use crate::event_loop::source::{Activity, Source};
+use crate::event_loop::timers::Body;
+use crate::net::tcp_stream::TcpStream;
+use crate::reactor::Readiness;
+use crate::slots::Key;
+use crate::stream;
+use crate::trace::{CallbackKind, Label, Resource, ResourceKind, event};
+
+/// Connections accepted in one turn: a storm of them does not keep the open ones waiting.
+const ACCEPTS_PER_TURN: usize = 64;
+
+/// How long accepting rests when the process is out of descriptors. Ten tries a second cost
+/// nothing that could be measured, and a descriptor that comes back is used soon.
+const REST_MILLIS: u64 = 100;
+
+/// A listener's core.
+pub(crate) struct Acceptor {
+    pub(crate) core: Loop,
+    key: Key,
+    label: Label,
+    /// `None` once it is closed.
+    pub(crate) io: RefCell<Option<mio::net::TcpListener>>,
+    readable: Cell<bool>,
+    paused: Cell<bool>,
+    closed: Cell<bool>,
+    requeued: Cell<bool>,
+    /// Set while accepting rests.
+    resting: Cell<Option<Timer>>,
+    pub(crate) activity: Activity,
+    on_connection: Place<OnConnection>,
+    pub(crate) on_error: Place<OnError>,
+    pub(crate) on_close: Place<dyn FnMut() -> Result<()>>,
+}
+
+type OnConnection = dyn FnMut(TcpStream, SocketAddr) -> Result<()>;
+type OnError = dyn FnMut(&Rc<Acceptor>, Error) -> Result<()>;
+
+const NAME: &str = "tcp listener";
+
+impl Acceptor {
+    pub(crate) fn new(
+        core: &Loop,
+        key: Key,
+        io: mio::net::TcpListener,
+        label: Label,
+    ) -> Rc<Acceptor> {
+        event::resource("open", NAME, key.to_word(), label);
+        Rc::new(Acceptor {
+            core: Rc::clone(core),
+            key,
+            label,
+            io: RefCell::new(Some(io)),
+            readable: Cell::new(false),
+            paused: Cell::new(false),
+            closed: Cell::new(false),
+            requeued: Cell::new(false),
+            resting: Cell::new(None),
+            activity: Activity::default(),
+            on_connection: Place::default(),
+            on_error: Place::default(),
+            on_close: Place::default(),
+        })
+    }
+
+    /// Hands the listener to the loop: from now on it lives until it is closed.
+    pub(crate) fn install(self: &Rc<Self>, label: Label, handler: Box<OnConnection>) {
+        if self.closed.get() {
+            return;
+        }
+        self.on_connection.fill(label, handler);
+        self.core.hold(self.key, Rc::clone(self) as Rc<dyn Source>);
+        self.update_activity();
+        self.go_on();
+    }
+
+    pub(crate) fn set_paused(&self, paused: bool) {
+        self.paused.set(paused);
+        self.update_activity();
+        self.go_on();
+    }
+
+    fn update_activity(&self) {
+        let accepts = self.on_connection.is_filled() && !self.paused.get() && !self.closed.get();
+        self.activity.set_active(&self.core, accepts);
+    }
+
+    fn can_accept(&self) -> bool {
+        self.readable.get()
+            && !self.paused.get()
+            && !self.closed.get()
+            && self.on_connection.is_filled()
+            && !self.is_resting()
+    }
+
+    fn is_resting(&self) -> bool {
+        let timer = self.resting.take();
+        let resting = timer.is_some();
+        self.resting.set(timer);
+        resting
+    }
+
+    /// Puts off what could be accepted to the next turn, which does not sleep before it.
+    fn go_on(&self) {
+        if self.can_accept() && !self.requeued.replace(true) {
+            let again = Work::Ready(self.key, Readiness::NONE);
+            self.core.pending.borrow_mut().push_back(again);
+        }
+    }
+
+    fn accept_one(self: &Rc<Self>) {
+        let accepted = match &*self.io.borrow() {
+            Some(io) => io.accept(),
+            None => return,
+        };
+        match accepted {
+            Ok((io, peer)) => self.connected(io, peer),
+            Err(error) => self.not_accepted(error),
+        }
+    }
+
+    fn connected(self: &Rc<Self>, mut io: mio::net::TcpStream, peer: SocketAddr) {
+        let key = match self.core.register(&mut io, false) {
+            Ok(key) => key,
+            Err(error) => return self.failed(Error::io("watch a connection", error)),
+        };
+        let Some(mut handler) = self.on_connection.lend(CallbackKind::Connection) else { return };
+        let label = handler.label;
+        let stream_label = Label { at: label.at, ..self.core.label(CallbackKind::Open, label.at) };
+        let stream = stream::attach(&self.core, key, io, stream_label);
+        self.core.task(label, move || handler(stream, peer));
+    }
+
+    fn not_accepted(self: &Rc<Self>, error: io::Error) {
+        match error.kind() {
+            io::ErrorKind::WouldBlock => self.readable.set(false),
+            // The peer gave up while it waited, or a signal came: the next one may do better.
+            io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted => {}
+            // Out of descriptors or memory, mostly. Trying again at once would spin: the
+            // connection is still there, so no edge will come, and the same would happen.
+            _ => {
+                self.rest();
+                self.failed(Error::io("accept", error));
+            }
+        }
+    }
+
+    /// Accepts nothing for a while. The listener stays active: it will go on by itself.
+    fn rest(self: &Rc<Self>) {
+        let acceptor = Rc::downgrade(self);
+        let body = Body::Deferred(Box::new(move || {
+            if let Some(acceptor) = acceptor.upgrade() {
+                acceptor.resting.set(None);
+                acceptor.go_on();
+            }
+        }));
+        self.resting.set(Some(self.core.start_timer(self.label, REST_MILLIS, body, false)));
+    }
+
+    fn failed(self: &Rc<Self>, error: Error) {
+        match self.on_error.lend(CallbackKind::Error) {
+            Some(mut handler) => self.core.task(handler.label, || handler(self, error)),
+            None => event::resource_failed(NAME, self.label, &error),
+        }
+    }
+
+    /// Called when a handle is dropped: the last one takes an unowned listener with it.
+    pub(crate) fn handle_dropped(self: &Rc<Self>) {
+        if Rc::strong_count(self) == 1 {
+            self.close();
+        }
+    }
+
+    pub(crate) fn close(self: &Rc<Self>) {
+        if self.closed.replace(true) {
+            return;
+        }
+        event::resource("close", NAME, self.key.to_word(), self.label);
+        self.shut();
+        let acceptor = Rc::clone(self);
+        self.core.defer_to_close(self.label, move |_| acceptor.finish());
+    }
+
+    fn shut(&self) {
+        if let Some(timer) = self.resting.take() {
+            timer.clear();
+        }
+        let io = self.io.take();
+        self.update_activity();
+        let held = io.and_then(|mut io| self.core.deregister(self.key, &mut io));
+        drop(held);
+    }
+
+    fn finish(self: &Rc<Self>) {
+        if let Some(mut handler) = self.on_close.lend(CallbackKind::Close) {
+            self.core.task(handler.label, &mut *handler);
+        }
+        self.core.drop_value(self.label, self.take_handlers());
+    }
+
+    fn take_handlers(&self) -> impl Sized + use<> {
+        (self.on_connection.take(), self.on_error.take(), self.on_close.take())
+    }
+}
+
+impl Source for Acceptor {
+    fn ready(self: Rc<Self>, readiness: Readiness) {
+        self.requeued.set(false);
+        if readiness.contains(Readiness::READABLE) {
+            self.readable.set(true);
+        }
+        for _ in 0..ACCEPTS_PER_TURN {
+            if !self.can_accept() {
+                return;
+            }
+            self.accept_one();
+        }
+        self.go_on();
+    }
+
+    fn describe(&self) -> Resource {
+        let address = self.io.borrow().as_ref().and_then(|io| io.local_addr().ok());
+        let address = address.map_or_else(|| "closed".to_owned(), |address| address.to_string());
+        let state = match (self.is_resting(), self.paused.get()) {
+            (true, _) => format!("out of descriptors, on {address}"),
+            (false, true) => format!("paused on {address}"),
+            (false, false) => address,
+        };
+        Resource {
+            kind: ResourceKind::Listener,
+            at: self.label.at,
+            state: state.into(),
+            bytes: self.on_connection.bytes() + self.on_error.bytes() + self.on_close.bytes(),
+            holds: self.activity.holds(),
+        }
+    }
+
+    fn abandon(&self) {
+        self.closed.set(true);
+        self.shut();
+        drop(self.take_handlers());
+    }
+}

@@ -1,0 +1,76 @@
+//! The idle timeout of a stream.
+//!
+//! Bytes going either way store the loop's cached time and do nothing else. The timer looks at it
+//! when it fires, and is set again for what is left: once a timeout, not once a read.
+
+use std::io::{Error as IoError, ErrorKind};
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::clock::nanos;
+use crate::error::Error;
+use crate::event_loop::Timer;
+use crate::event_loop::timers::Body;
+use crate::stream::ByteStream;
+use crate::stream::flow::Flow;
+use crate::trace::{CallbackKind, Label};
+
+/// A stream's idle timeout.
+pub(crate) struct Idle {
+    timeout: Duration,
+    label: Label,
+    timer: Timer,
+}
+
+impl<S: ByteStream> Flow<S> {
+    pub(crate) fn set_idle_timeout(self: &Rc<Self>, label: Label, timeout: Option<Duration>) {
+        self.stop_idle_timer();
+        if let (Some(timeout), false) = (timeout, self.closed.get()) {
+            self.touch();
+            self.start_idle_timer(label, timeout, timeout);
+        }
+    }
+
+    pub(crate) fn stop_idle_timer(&self) {
+        if let Some(idle) = self.idle.take() {
+            idle.timer.clear();
+        }
+    }
+
+    /// The timer holds neither the loop nor the stream.
+    fn start_idle_timer(self: &Rc<Self>, label: Label, timeout: Duration, left: Duration) {
+        let flow = Rc::downgrade(self);
+        let millis = left.as_nanos().div_ceil(1_000_000).max(1) as u64;
+        let body = Body::Deferred(Box::new(move || {
+            if let Some(flow) = flow.upgrade() {
+                flow.look_whether_idle();
+            }
+        }));
+        let timer = self.core.start_timer(label, millis, body, false);
+        self.idle.set(Some(Idle { timeout, label, timer }));
+    }
+
+    fn look_whether_idle(self: &Rc<Self>) {
+        let Some(Idle { timeout, label, .. }) = self.idle.take() else { return };
+        let quiet = self.core.clock.cached().saturating_sub(self.last_active.get());
+        match nanos(timeout).checked_sub(quiet) {
+            None | Some(0) => {
+                self.touch();
+                self.start_idle_timer(label, timeout, timeout);
+                self.emit_idle();
+            }
+            Some(left) => self.start_idle_timer(label, timeout, Duration::from_nanos(left)),
+        }
+    }
+
+    /// With nobody to ask, an idle stream has failed.
+    fn emit_idle(self: &Rc<Self>) {
+        let stream = S::of_flow(Rc::clone(self));
+        let kind = CallbackKind::Idle;
+        let place = &self.handlers.idle;
+        if !self.emit(kind, &stream, |handler, stream| handler.idle(stream), place) {
+            let error = IoError::new(ErrorKind::TimedOut, "nothing was sent or received");
+            self.fail(Error::io("idle", error));
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Byte streams: one core for every kind of stream.
+//!
+//! A stream type is a handle of a `Flow`, which does the work: TCP streams now, and what else
+//! sends bytes both ways. Ground rules:
+//!
+//! * Reads and writes go to the descriptor at once where it is ready; readiness is remembered, so
+//!   no system call asks for it.
+//! * A handler is taken out of its place while it runs, and put back unless it was replaced: so it
+//!   may close, write, or install another.
+//! * Until a data handler is installed, the handles own the stream; then the loop does, until it
+//!   is closed.
+
+mod flow;
+mod handlers;
+mod idle;
+mod pipe;
+mod queue;
+mod read;
+mod write;
+
+use std::io;
+use std::rc::Rc;
+
+pub(crate) use flow::Flow;
+pub use pipe::pipe;
+
+use crate::error::Error;
+use crate::event_loop::core::Loop;
+use crate::reactor::Readiness;
+use crate::slots::Key;
+use crate::trace::Label;
+
+/// What [`pipe`] and [`Handler`] work with: the streams of this crate.
+pub trait ByteStream: Kind + Clone + 'static {}
+
+/// What a stream type tells its core. Sealed: only this crate's streams are `ByteStream`s.
+pub trait Kind: Sized {
+    /// The descriptor.
+    type Io: Io;
+    /// What logs call such a stream.
+    const NAME: &'static str;
+    fn of_flow(flow: Rc<Flow<Self>>) -> Self;
+    fn flow(&self) -> &Rc<Flow<Self>>;
+}
+
+/// A non-blocking descriptor of a byte stream.
+pub trait Io: mio::event::Source + 'static {
+    fn recv(&self, buffer: &mut [u8]) -> io::Result<usize>;
+    fn send(&self, bytes: &[u8]) -> io::Result<usize>;
+    fn send_vectored(&self, slices: &[io::IoSlice<'_>]) -> io::Result<usize>;
+    fn shut_down_write(&self) -> io::Result<()>;
+    /// Makes the coming close a reset.
+    fn set_reset_on_close(&self) -> io::Result<()>;
+    /// The peer, for listings.
+    fn describe(&self) -> String;
+}
+
+/// What a stream calls, as methods of one value that holds the connection's state.
+///
+/// Each call is a task of its own. All have a default, so that a handler names only what it needs.
+/// Closures ([`on_data`](crate::net::TcpStream::on_data) and its siblings) are the lighter way
+/// where there is no state.
+///
+/// ```no_run
+/// use unspin::Handler;
+/// use unspin::net::{TcpListener, TcpStream};
+///
+/// struct Count {
+///     bytes: usize,
+/// }
+///
+/// impl Handler<TcpStream> for Count {
+///     fn data(&mut self, stream: &TcpStream, chunk: &[u8]) {
+///         self.bytes += chunk.len();
+///         stream.write(chunk);
+///     }
+///
+///     fn close(&mut self, _: &TcpStream) {
+///         println!("{} bytes", self.bytes);
+///     }
+/// }
+///
+/// # fn main() -> unspin::Result<()> {
+/// unspin::run(|| {
+///     let listener = TcpListener::bind("127.0.0.1:7000")?;
+///     listener.serve(|_peer| Count { bytes: 0 });
+///     Ok(())
+/// })
+/// # }
+/// ```
+pub trait Handler<S: ByteStream> {
+    /// The stream is open, and this handler is installed.
+    fn open(&mut self, stream: &S) {
+        let _ = stream;
+    }
+
+    /// Bytes came. The chunk is lent for this call; its size means nothing.
+    fn data(&mut self, stream: &S, chunk: &[u8]);
+
+    /// The peer has sent all it will send. Afterwards the stream ends its own side as well, and is
+    /// closed once all is written, unless half-open streams are allowed.
+    fn end(&mut self, stream: &S) {
+        let _ = stream;
+    }
+
+    /// The write queue is empty, after a `write` had returned `false`.
+    fn drain(&mut self, stream: &S) {
+        let _ = stream;
+    }
+
+    /// Nothing was sent or received for the idle timeout. The default closes the stream.
+    fn idle(&mut self, stream: &S) {
+        stream.flow().close();
+    }
+
+    /// The stream failed; it is closed next. The default logs a warning.
+    fn error(&mut self, stream: &S, error: Error) {
+        stream.flow().log_failure(&error);
+    }
+
+    /// The stream is closed: the last call, in the Close phase.
+    fn close(&mut self, stream: &S) {
+        let _ = stream;
+    }
+}
+
+/// Makes a stream of a descriptor that is registered already.
+pub(crate) fn attach<S: ByteStream>(core: &Loop, key: Key, io: S::Io, label: Label) -> S {
+    S::of_flow(Flow::attach(core, key, io, label))
+}
+
+/// Tells a new stream what its descriptor was found ready for.
+pub(crate) fn note_readiness<S: ByteStream>(stream: &S, readiness: Readiness) {
+    let flow = stream.flow();
+    flow.readiness.set(flow.readiness.get() | readiness);
+}

@@ -1,0 +1,231 @@
+//! The writing half of a stream.
+
+use std::io::{self, ErrorKind};
+use std::rc::Rc;
+
+use crate::error::Error;
+use crate::reactor::Readiness;
+use crate::stream::flow::Flow;
+use crate::stream::{ByteStream, Io};
+use crate::trace::CallbackKind;
+
+/// Sends of one stream in one turn: a peer that reads as fast as we send does not keep the others
+/// waiting.
+const SENDS_PER_TURN: usize = 16;
+
+impl<S: ByteStream> Flow<S> {
+    pub(crate) fn write(self: &Rc<Self>, bytes: &[u8]) -> bool {
+        if !self.accepts() {
+            return false;
+        }
+        let Some(sent) = self.send_at_once(bytes) else { return false };
+        if sent < bytes.len() {
+            self.queue.borrow_mut().push(&bytes[sent..]);
+            self.queued();
+        }
+        self.has_room()
+    }
+
+    pub(crate) fn write_owned(self: &Rc<Self>, bytes: Vec<u8>) -> bool {
+        if !self.accepts() {
+            return false;
+        }
+        let Some(sent) = self.send_at_once(&bytes) else { return false };
+        if sent < bytes.len() {
+            self.queue.borrow_mut().push_owned(bytes, sent);
+            self.queued();
+        }
+        self.has_room()
+    }
+
+    /// Whether bytes can be accepted; a write after the end is a mistake, and fails the stream.
+    fn accepts(self: &Rc<Self>) -> bool {
+        if self.closed.get() || self.failed.get() {
+            return false;
+        }
+        if self.ending.get() {
+            let error = io::Error::new(ErrorKind::BrokenPipe, "`end` was called before");
+            self.fail_later(Error::io("write", error));
+            return false;
+        }
+        true
+    }
+
+    /// Sends what the system takes now, if nothing is queued in front. `None` if that failed.
+    fn send_at_once(self: &Rc<Self>, bytes: &[u8]) -> Option<usize> {
+        let free = self.queue.borrow().is_empty() && !self.corked.get();
+        if !free || !self.is_writable() || bytes.is_empty() {
+            return Some(0);
+        }
+        let sent = match &*self.io.borrow() {
+            Some(io) => io.send(bytes),
+            None => return None,
+        };
+        match self.note_sent(sent, bytes.len()) {
+            Ok(sent) => Some(sent),
+            Err(error) => {
+                self.fail_later(Error::io("write", error));
+                None
+            }
+        }
+    }
+
+    fn is_writable(&self) -> bool {
+        self.readiness.get().contains(Readiness::WRITABLE)
+    }
+
+    /// Counts what was sent, and remembers when the system takes no more.
+    fn note_sent(&self, sent: io::Result<usize>, offered: usize) -> io::Result<usize> {
+        let sent = match sent {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
+            // Nothing was sent, and the next try may: the socket stays writable.
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(0),
+            other => other?,
+        };
+        if sent < offered {
+            self.readiness.set(self.readiness.get().without(Readiness::WRITABLE));
+        }
+        self.bytes_written.set(self.bytes_written.get() + sent as u64);
+        self.touch();
+        Ok(sent)
+    }
+
+    fn queued(&self) {
+        self.update_activity();
+        if self.is_writable() && !self.corked.get() {
+            self.requeue();
+        }
+    }
+
+    /// What `write` returns: whether the queue is below the mark. If not, `drain` will follow.
+    fn has_room(&self) -> bool {
+        let length = self.queue.borrow().length();
+        let room = length == 0 || length < self.high_water_mark.get();
+        if !room {
+            self.needs_drain.set(true);
+        }
+        room
+    }
+
+    /// Sends what is queued, as the socket has become writable, and does what waited for that.
+    pub(crate) fn write_ready(self: &Rc<Self>, stream: &S) {
+        if self.queue.borrow().is_empty() || self.corked.get() || self.failed.get() {
+            return;
+        }
+        match self.send_queued() {
+            Err(error) => self.fail(Error::io("write", error)),
+            Ok(()) if self.queue.borrow().is_empty() => self.drained(stream),
+            Ok(()) if self.is_writable() => self.requeue(),
+            Ok(()) => {}
+        }
+    }
+
+    fn send_queued(&self) -> io::Result<()> {
+        for _ in 0..SENDS_PER_TURN {
+            if !self.is_writable() || self.queue.borrow().is_empty() {
+                break;
+            }
+            let (sent, offered) = self.send_front();
+            let sent = self.note_sent(sent, offered)?;
+            self.queue.borrow_mut().advance(sent);
+        }
+        Ok(())
+    }
+
+    /// Offers the front of the queue to the system; returns what it took, and of how much.
+    fn send_front(&self) -> (io::Result<usize>, usize) {
+        let io = self.io.borrow();
+        let Some(io) = &*io else { return (Err(ErrorKind::NotConnected.into()), 0) };
+        self.queue.borrow().with_front(|front| {
+            let sent = match front.many {
+                [] => io.send(front.one),
+                many => io.send_vectored(many),
+            };
+            (sent, front.length())
+        })
+    }
+
+    /// The queue is empty: whoever waited for that goes on.
+    fn drained(self: &Rc<Self>, stream: &S) {
+        self.update_activity();
+        if self.needs_drain.replace(false) && !self.ending.get() {
+            let kind = CallbackKind::Drain;
+            self.emit(kind, stream, |handler, stream| handler.drain(stream), &self.handlers.drain);
+        }
+        // Not while it is borrowed: what is called may pipe anew.
+        let then = self.after_drain.take();
+        then.into_iter().for_each(|then| then());
+        if self.ending.get() && self.queue.borrow().is_empty() {
+            self.finish_writing();
+        }
+    }
+
+    /// Ends this side, once the queue is written.
+    pub(crate) fn end(self: &Rc<Self>) {
+        if self.closed.get() || self.failed.get() || self.ending.replace(true) {
+            return;
+        }
+        if self.queue.borrow().is_empty() {
+            self.finish_writing();
+        }
+    }
+
+    fn finish_writing(self: &Rc<Self>) {
+        if self.closed.get() {
+            return;
+        }
+        // Closing says the same to the peer, and a system call less does it.
+        if self.read_ended.get() || self.forgotten.get() {
+            return self.close();
+        }
+        self.write_ended.set(true);
+        let shut = self.io.borrow().as_ref().map(Io::shut_down_write);
+        if let Some(Err(error)) = shut {
+            self.fail_later(Error::io("end", error));
+        }
+    }
+
+    /// Holds writes back until `uncork`, or until the checkpoint of this task is over.
+    pub(crate) fn cork(self: &Rc<Self>) {
+        if !self.corked.replace(true) {
+            let flow = Rc::clone(self);
+            self.core.at_end_of_checkpoint(Box::new(move || {
+                flow.uncork();
+                Ok(())
+            }));
+        }
+    }
+
+    /// Sends what was held back. What follows from that is told in the next turn.
+    pub(crate) fn uncork(self: &Rc<Self>) {
+        if !self.corked.replace(false) || self.closed.get() || self.failed.get() {
+            return;
+        }
+        match self.send_queued() {
+            Err(error) => self.fail_later(Error::io("write", error)),
+            Ok(()) => self.uncorked(),
+        }
+    }
+
+    fn uncorked(self: &Rc<Self>) {
+        self.update_activity();
+        let empty = self.queue.borrow().is_empty();
+        if empty && self.ending.get() {
+            self.finish_writing();
+        } else if !empty && self.is_writable() {
+            self.requeue();
+        }
+        if empty && self.needs_drain.get() {
+            let flow = Rc::clone(self);
+            self.core.defer(self.label, move |_| flow.drained_by_uncork());
+        }
+    }
+
+    fn drained_by_uncork(self: &Rc<Self>) {
+        if !self.closed.get() && self.queue.borrow().is_empty() {
+            let stream = S::of_flow(Rc::clone(self));
+            self.drained(&stream);
+            self.go_on_reading();
+        }
+    }
+}
