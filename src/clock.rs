@@ -18,7 +18,8 @@ pub(crate) fn now() -> Instant {
 
 /// The real time of the last scheduler tick: some milliseconds coarse, and cheap. Comparable only
 /// with itself.
-pub(crate) fn coarse() -> Duration {
+#[inline]
+pub(crate) fn coarse() -> Nanos {
     sys::clock::coarse()
 }
 

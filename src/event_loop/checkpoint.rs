@@ -39,6 +39,9 @@ pub(crate) struct Queues {
     in_microtasks: Cell<bool>,
     /// A checkpoint never runs inside a checkpoint.
     running: Cell<bool>,
+    /// Whether anything may be in a queue: one look per task, where nearly always nothing is.
+    filled: Cell<bool>,
+    is_hosting: bool,
     host: RefCell<Option<HostHook>>,
     host_has_more: Cell<bool>,
     /// Streams that gather the writes of this task.
@@ -52,13 +55,25 @@ impl Queues {
             microtasks: RefCell::new(VecDeque::new()),
             in_microtasks: Cell::new(false),
             running: Cell::new(false),
+            filled: Cell::new(false),
+            is_hosting: host.is_some(),
             host: RefCell::new(host),
             host_has_more: Cell::new(false),
             corked: RefCell::new(Vec::new()),
         }
     }
 
-    pub(crate) fn are_empty(&self) -> bool {
+    fn push_tick(&self, queued: Queued) {
+        self.filled.set(true);
+        self.ticks.borrow_mut().push_back(queued);
+    }
+
+    fn push_microtask(&self, queued: Queued) {
+        self.filled.set(true);
+        self.microtasks.borrow_mut().push_back(queued);
+    }
+
+    fn are_empty(&self) -> bool {
         self.ticks.borrow().is_empty() && self.microtasks.borrow().is_empty()
     }
 
@@ -78,20 +93,24 @@ impl Queues {
 
 impl Core {
     /// Whether ticks or microtasks wait although no task will end soon.
+    #[inline]
     pub(crate) fn checkpoint_is_due(&self) -> bool {
-        !self.queues.are_empty()
-            || self.queues.host_has_more.get()
-            || !self.queues.corked.borrow().is_empty()
+        self.queues.filled.get() || self.queues.host_has_more.get()
+    }
+
+    /// The checkpoint, at the end of every task.
+    #[inline]
+    pub(crate) fn checkpoint(self: &Rc<Self>) {
+        if self.queues.filled.get() || self.queues.is_hosting {
+            self.drain_until_quiet();
+        }
     }
 
     /// Runs all ticks, then all microtasks, and again until both are empty and the hosted engine
     /// is quiet. Then corked streams write what they gathered.
     ///
     /// A tick queued by a microtask waits until the microtasks are done, as in Node.
-    pub(crate) fn checkpoint(self: &Rc<Self>) {
-        if !self.checkpoint_is_due() && !self.is_hosting() {
-            return;
-        }
+    fn drain_until_quiet(self: &Rc<Self>) {
         if self.lifetime.has_ended() || self.queues.running.replace(true) {
             return;
         }
@@ -104,6 +123,7 @@ impl Core {
             }
         }
         self.queues.running.set(false);
+        self.queues.filled.set(false);
         self.flush_corked();
         report.end(&self.counters);
     }
@@ -156,10 +176,6 @@ impl Core {
         }
     }
 
-    fn is_hosting(&self) -> bool {
-        self.queues.host.borrow().is_some()
-    }
-
     /// Lets the hosted engine drain its jobs. Returns whether ours have to be drained again.
     fn run_hosted_jobs(self: &Rc<Self>) -> bool {
         let Some(mut host) = self.queues.host.take() else { return false };
@@ -177,6 +193,7 @@ impl Core {
 
     /// Calls `flush` at the end of this task's checkpoint.
     pub(crate) fn at_end_of_checkpoint(&self, flush: Callback) {
+        self.queues.filled.set(true);
         self.queues.corked.borrow_mut().push(flush);
     }
 
@@ -216,7 +233,7 @@ pub fn next_tick<R: Outcome>(callback: impl FnOnce() -> R + 'static) {
     let label = core.label(CallbackKind::Tick, Location::caller());
     let run: Callback = Box::new(move || callback().into_result());
     event::queued(label);
-    core.queues.ticks.borrow_mut().push_back(Queued { label, run });
+    core.queues.push_tick(Queued { label, run });
 }
 
 /// Queues a microtask: it runs in this task's checkpoint, behind the microtasks queued before.
@@ -233,5 +250,5 @@ pub fn queue_microtask<R: Outcome>(callback: impl FnOnce() -> R + 'static) {
     let label = core.label(CallbackKind::Microtask, Location::caller());
     let run: Callback = Box::new(move || callback().into_result());
     event::queued(label);
-    core.queues.microtasks.borrow_mut().push_back(Queued { label, run });
+    core.queues.push_microtask(Queued { label, run });
 }

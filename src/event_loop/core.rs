@@ -85,12 +85,12 @@ impl Core {
 
     /// Queues loop code for the next turn's Pending phase. What it calls is a task of its own.
     pub(crate) fn defer(&self, label: Label, work: impl FnOnce(&Loop) + 'static) {
-        self.pending.borrow_mut().push_back(Work::Deferred(label, Box::new(work)));
+        self.pending.borrow_mut().push_back(Work::deferred(label, work));
     }
 
     /// The same for this turn's Close phase; until it has run, the loop is alive.
     pub(crate) fn defer_to_close(&self, label: Label, work: impl FnOnce(&Loop) + 'static) {
-        self.closing.borrow_mut().push_back(Work::Deferred(label, Box::new(work)));
+        self.closing.borrow_mut().push_back(Work::deferred(label, work));
     }
 
     /// The buffer that reads go into. Whoever takes it puts it back into `read_buffer`.

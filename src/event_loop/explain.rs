@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::clock::Nanos;
 use crate::event_loop::context::current;
 use crate::event_loop::core::Core;
-use crate::event_loop::phase::Work;
+use crate::event_loop::phase::{Deferred, Work};
 use crate::reactor::Readiness;
 use crate::sys::fd;
 use crate::trace::{At, CallbackKind, Line, Resource, ResourceKind, Stack};
@@ -105,7 +105,8 @@ impl Core {
             all.push(resource(ResourceKind::Immediate, label.at, "queued", bytes, holds));
         });
         for work in self.pending.borrow().iter().chain(self.closing.borrow().iter()) {
-            if let Work::Deferred(label, run) = work {
+            if let Work::Deferred(deferred) = work {
+                let Deferred { label, run } = &**deferred;
                 let state = label.kind.name();
                 let bytes = size_of_val(&**run);
                 all.push(resource(ResourceKind::Deferred, label.at, state, bytes, true));

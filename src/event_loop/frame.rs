@@ -77,7 +77,7 @@ impl Core {
         }
         let batch = self.frames.borrow_mut().begin(now);
         self.counters.frames.add(1);
-        self.tasks.borrow_mut().extend(batch.into_iter().map(Work::Frame));
+        self.tasks.borrow_mut().extend(batch.into_iter().map(|entry| Work::Frame(Box::new(entry))));
         self.run_tasks();
     }
 

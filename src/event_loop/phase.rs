@@ -38,16 +38,28 @@ impl Phase {
     }
 }
 
-/// An entry of the task queue.
+/// An entry of the task queue. Small, since readiness events are most of them: what is large and
+/// rare is boxed.
 pub(crate) enum Work {
     /// A source became ready, or had used up its budget. May turn into several tasks, or none.
     Ready(Key, Readiness),
-    Completion(Done),
+    Completion(Box<Done>),
     Posted(Posted),
     Immediate(Key),
-    Frame(FrameEntry),
+    Frame(Box<FrameEntry>),
     /// The loop's own code, which makes tasks or not.
-    Deferred(Label, Box<dyn FnOnce(&Loop)>),
+    Deferred(Box<Deferred>),
+}
+
+pub(crate) struct Deferred {
+    pub(crate) label: Label,
+    pub(crate) run: Box<dyn FnOnce(&Loop)>,
+}
+
+impl Work {
+    pub(crate) fn deferred(label: Label, run: impl FnOnce(&Loop) + 'static) -> Work {
+        Work::Deferred(Box::new(Deferred { label, run: Box::new(run) }))
+    }
 }
 
 impl Core {
@@ -80,15 +92,15 @@ impl Core {
                     source.ready(readiness);
                 }
             }
-            Work::Completion(done) => self.complete_job(done),
+            Work::Completion(done) => self.complete_job(*done),
             Work::Posted(posted) => {
                 let label =
                     Label { kind: CallbackKind::Posted, at: posted.at, cause: Cause::OUTSIDE };
                 self.task(label, posted.run);
             }
             Work::Immediate(key) => self.run_immediate(key),
-            Work::Frame(entry) => self.run_frame(entry),
-            Work::Deferred(_, work) => work(self),
+            Work::Frame(entry) => self.run_frame(*entry),
+            Work::Deferred(deferred) => (deferred.run)(self),
         }
     }
 

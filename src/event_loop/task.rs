@@ -48,11 +48,11 @@ impl Core {
         }
         self.counters.tasks.add(1);
         let before = self.causes.enter(label);
-        {
-            let _span = event::task(&self.counters, self.phase.get().name(), label);
-            self.call(label, f);
-            self.checkpoint();
-        }
+        let span = event::is_tracing()
+            .then(|| event::task(&self.counters, self.phase.get().name(), label));
+        self.call(label, f);
+        self.checkpoint();
+        drop(span);
         self.causes.leave(before);
         self.watch.task_ended(label);
     }

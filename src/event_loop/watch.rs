@@ -7,19 +7,19 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::clock;
+use crate::clock::{self, Nanos};
 use crate::trace::{At, Label, event};
 
 /// One line is warned about once in this time; the next warning tells how often it happened.
-const AGAIN_AFTER: Duration = Duration::from_secs(60);
+const AGAIN_AFTER: Nanos = 60_000_000_000;
 
 pub(crate) struct Watch {
-    limit: Duration,
+    limit: Nanos,
     /// The end of one task is the start of the next.
-    task_began: Cell<Duration>,
+    task_began: Cell<Nanos>,
     /// When the turn began, moved on by the time it slept.
-    turn_began: Cell<Duration>,
-    checkpoint_began: Cell<Duration>,
+    turn_began: Cell<Nanos>,
+    checkpoint_began: Cell<Nanos>,
     /// The checkpoint, or the turn, has been warned about already.
     checkpoint_told: Cell<bool>,
     turn_told: Cell<bool>,
@@ -27,7 +27,7 @@ pub(crate) struct Watch {
 }
 
 struct Told {
-    last: Duration,
+    last: Nanos,
     since: u64,
 }
 
@@ -35,7 +35,7 @@ impl Watch {
     pub(crate) fn new(limit: Duration) -> Watch {
         let now = clock::coarse();
         Watch {
-            limit,
+            limit: clock::nanos(limit),
             task_began: Cell::new(now),
             turn_began: Cell::new(now),
             checkpoint_began: Cell::new(now),
@@ -59,14 +59,20 @@ impl Watch {
         self.turn_began.set(now.saturating_sub(before_sleep));
     }
 
+    #[inline]
     pub(crate) fn task_ended(&self, label: Label) {
         let now = clock::coarse();
         let took = now.saturating_sub(self.task_began.replace(now));
         if took > self.limit {
-            self.turn_told.set(true);
-            if let Some(times) = self.tell(label.at, now) {
-                event::slow(label, took, self.limit, times);
-            }
+            self.task_was_slow(label, now, took);
+        }
+    }
+
+    #[cold]
+    fn task_was_slow(&self, label: Label, now: Nanos, took: Nanos) {
+        self.turn_told.set(true);
+        if let Some(times) = self.tell(label.at, now) {
+            event::slow(label, took, self.limit, times);
         }
     }
 
@@ -99,9 +105,9 @@ impl Watch {
     }
 
     /// Whether to warn about a line now, and how often it has happened since the last time.
-    fn tell(&self, at: At, now: Duration) -> Option<u64> {
+    fn tell(&self, at: At, now: Nanos) -> Option<u64> {
         let mut told = self.told.borrow_mut();
-        let entry = told.entry(at).or_insert(Told { last: Duration::ZERO, since: 0 });
+        let entry = told.entry(at).or_insert(Told { last: 0, since: 0 });
         entry.since += 1;
         if entry.since > 1 && now.saturating_sub(entry.last) < AGAIN_AFTER {
             return None;

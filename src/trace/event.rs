@@ -6,9 +6,10 @@
 use std::time::{Duration, Instant};
 
 use tracing::span::EnteredSpan;
+use tracing::level_filters::{LevelFilter, STATIC_MAX_LEVEL};
 use tracing::{Level, debug, enabled, info, trace, trace_span, warn};
 
-use crate::clock;
+use crate::clock::{self, Nanos};
 use crate::error::Error;
 use crate::metrics::{Counters, Metrics};
 use crate::trace::{Label, Line};
@@ -20,6 +21,8 @@ const MICRO: &str = "unspin::micro";
 const POOL: &str = "unspin::pool";
 const RESOURCE: &str = "unspin::resource";
 const WATCH: &str = "unspin::watch";
+
+const NANOS_PER_MILLI: Nanos = 1_000_000;
 
 pub(crate) fn start(pool: usize, virtual_time: bool) {
     let clock = if virtual_time { "virtual" } else { "real" };
@@ -85,16 +88,20 @@ impl PhaseReport {
     }
 }
 
+/// Whether anybody may listen to what is said about each task: one load and one comparison.
+#[inline]
+pub(crate) fn is_tracing() -> bool {
+    Level::TRACE <= STATIC_MAX_LEVEL && Level::TRACE <= LevelFilter::current()
+}
+
 /// The span around a task, so that the user's own log lines are attributed to it.
-pub(crate) fn task(counters: &Counters, phase: &str, label: Label) -> Option<EnteredSpan> {
-    if !enabled!(target: TASK, Level::TRACE) {
-        return None;
-    }
-    let (turn, id, kind, at) =
-        (counters.turns.get(), counters.tasks.get(), label.kind, Line(label.at));
+#[cold]
+pub(crate) fn task(counters: &Counters, phase: &str, label: Label) -> EnteredSpan {
+    let (turn, id) = (counters.turns.get(), counters.tasks.get());
+    let (kind, at) = (label.kind, Line(label.at));
     let span = trace_span!(target: TASK, "task", turn, phase, %kind, id, %at).entered();
     trace!(name: "task", target: TASK, turn, phase, %kind, id, %at, "task");
-    Some(span)
+    span
 }
 
 pub(crate) fn queued(label: Label) {
@@ -176,20 +183,20 @@ pub(crate) fn late_failure(label: Label, error: &Error) {
     warn!(name: "late_failure", target: RUN, %kind, %at, %error, "failed after the end");
 }
 
-pub(crate) fn slow(label: Label, took: Duration, limit: Duration, times: u64) {
+pub(crate) fn slow(label: Label, took: Nanos, limit: Nanos, times: u64) {
     let (kind, at) = (label.kind, Line(label.at));
-    let (took_ms, limit_ms) = (took.as_millis() as u64, limit.as_millis() as u64);
+    let (took_ms, limit_ms) = (took / NANOS_PER_MILLI, limit / NANOS_PER_MILLI);
     warn!(name: "slow", target: WATCH, %kind, %at, took_ms, limit_ms, times, "slow task");
 }
 
-pub(crate) fn slow_turn(turn: u64, tasks: u64, took: Duration, limit: Duration) {
-    let (took_ms, limit_ms) = (took.as_millis() as u64, limit.as_millis() as u64);
+pub(crate) fn slow_turn(turn: u64, tasks: u64, took: Nanos, limit: Nanos) {
+    let (took_ms, limit_ms) = (took / NANOS_PER_MILLI, limit / NANOS_PER_MILLI);
     warn!(name: "slow_turn", target: WATCH, turn, tasks, took_ms, limit_ms, "slow turn");
 }
 
-pub(crate) fn starved(label: Label, took: Duration, limit: Duration, waiting: &str, times: u64) {
+pub(crate) fn starved(label: Label, took: Nanos, limit: Nanos, waiting: &str, times: u64) {
     let (kind, at) = (label.kind, Line(label.at));
-    let (took_ms, limit_ms) = (took.as_millis() as u64, limit.as_millis() as u64);
+    let (took_ms, limit_ms) = (took / NANOS_PER_MILLI, limit / NANOS_PER_MILLI);
     warn!(
         name: "starved", target: WATCH, %kind, %at, took_ms, limit_ms, waiting, times,
         "a checkpoint does not end"
