@@ -1,5 +1,41 @@
 //! Node's event loop as a Rust library.
-#![cfg_attr(docsrs, feature(doc_cfg))]
+//!
+//! One thread, one loop: it polls the operating system's readiness, hands blocking file work to a
+//! small pool, turns every completion into a task, and drains the tick and microtask queues after
+//! each task. When there is nothing to do it sleeps in the kernel.
+//!
+//! [`run`] is where a program starts, and the free functions act on the loop that runs on this
+//! thread:
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! fn main() -> unspin::Result<()> {
+//!     unspin::run(|| {
+//!         unspin::set_timeout(Duration::from_millis(1), || println!("4: a timer"));
+//!         unspin::set_immediate(|| println!("3: the Check phase"));
+//!         unspin::queue_microtask(|| println!("2: after all ticks"));
+//!         unspin::next_tick(|| println!("1: after main"));
+//!     })
+//! }
+//! ```
+//!
+//! # Where to find what
+//!
+//! * Time and queues: [`set_timeout`], [`set_interval`], [`set_timer`], [`set_immediate`],
+//!   [`next_tick`], [`queue_microtask`], [`request_frame`].
+//! * I/O: [`net`] for sockets, [`fs`] for files; [`Request`] is what every one-shot operation
+//!   returns, [`Handler`] what a stream calls.
+//! * The end: [`exit`], [`stop`], [`on_uncaught`], [`before_exit`], [`on_exit`]; who keeps the loop
+//!   alive: [`why_alive`], [`KeepAlive`].
+//! * Other threads: [`Remote`], [`spawn_blocking`].
+//! * Watching: [`metrics`](metrics()), [`stack`], [`resources`], and the log: targets
+//!   `unspin::{run, phase, task, micro, pool, resource, watch}`.
+//! * Embedding and options: [`EventLoop`], [`Builder`].
+//!
+//! # The order
+//!
+#![doc = include_str!("../docs/ordering.md")]
 #![doc(test(attr(deny(warnings))))]
 
 // A blank line parts two layers. A module may use the layers above its own, and no neighbour:
@@ -42,3 +78,8 @@ pub use request::{Pending, Request, spawn_blocking};
 pub use stream::{ByteStream, Handler, pipe};
 pub use time::{advance, now, set_interval, set_timeout, set_timer};
 pub use trace::{CallbackKind, Frame, Resource, ResourceKind, Stack};
+
+/// The README's programs, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
