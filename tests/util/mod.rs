@@ -13,6 +13,7 @@ use std::time::Duration;
 use unspin::{EventLoop, Outcome};
 
 pub mod events;
+pub mod net;
 
 /// Words in the order in which callbacks said them.
 #[derive(Clone, Default)]
