@@ -39,43 +39,33 @@ pub(crate) fn nanos(duration: Duration) -> Nanos {
 /// around a sleep, before due timers are looked for, and whenever a timer is started.
 #[derive(Debug)]
 pub(crate) struct Clock {
-    source: Source,
+    origin: Instant,
+    /// A virtual clock's time. It stands still while callbacks run, and moves by `advance`, by a
+    /// jump of the sleeping loop, or by as much as the loop really slept.
+    standing: Option<Cell<Nanos>>,
     cached: Cell<Nanos>,
-}
-
-#[derive(Debug)]
-enum Source {
-    Real {
-        origin: Instant,
-    },
-    /// Stands still while callbacks run; moves by `advance`, by a jump of the sleeping loop, or by
-    /// as much as the loop really slept.
-    Virtual {
-        origin: Instant,
-        now: Cell<Nanos>,
-    },
+    /// The real time of the last refresh: for a real clock, the same as `cached`.
+    real: Cell<Nanos>,
 }
 
 impl Clock {
     pub(crate) fn real() -> Clock {
-        Clock { source: Source::Real { origin: now() }, cached: Cell::new(0) }
+        Clock { origin: now(), standing: None, cached: Cell::new(0), real: Cell::new(0) }
     }
 
     pub(crate) fn standing_still() -> Clock {
-        let source = Source::Virtual { origin: now(), now: Cell::new(0) };
-        Clock { source, cached: Cell::new(0) }
+        Clock { standing: Some(Cell::new(0)), ..Clock::real() }
     }
 
     pub(crate) fn is_virtual(&self) -> bool {
-        matches!(self.source, Source::Virtual { .. })
+        self.standing.is_some()
     }
 
     /// Reads the clock and keeps what it says.
     pub(crate) fn refresh(&self) -> Nanos {
-        let time = match &self.source {
-            Source::Real { origin } => nanos(now() - *origin),
-            Source::Virtual { now, .. } => now.get(),
-        };
+        let real = nanos(now() - self.origin);
+        self.real.set(real);
+        let time = self.standing.as_ref().map_or(real, Cell::get);
         self.cached.set(time);
         time
     }
@@ -85,35 +75,31 @@ impl Clock {
         self.cached.get()
     }
 
-    /// Moves a virtual clock forward; `false` for the real one, which moves by itself.
-    pub(crate) fn advance(&self, by: Nanos) -> bool {
-        let Source::Virtual { now, .. } = &self.source else { return false };
-        now.set(now.get().saturating_add(by));
+    /// Refreshes after a sleep that began at the last refresh; returns how long it really was. A
+    /// virtual clock goes on by as much.
+    pub(crate) fn refresh_after_sleep(&self) -> Nanos {
+        let began = self.real.get();
         self.refresh();
-        true
+        let slept = self.real.get() - began;
+        self.advance(slept);
+        slept
     }
 
-    /// Moves a virtual clock to `time`, never back.
-    pub(crate) fn jump_to(&self, time: Nanos) {
-        if let Source::Virtual { now, .. } = &self.source {
-            now.set(now.get().max(time));
-            self.refresh();
-        }
+    /// Moves a virtual clock forward; `false` for the real one, which moves by itself.
+    pub(crate) fn advance(&self, by: Nanos) -> bool {
+        let Some(time) = &self.standing else { return false };
+        time.set(time.get().saturating_add(by));
+        self.cached.set(time.get());
+        true
     }
 
     /// The instant of a point in loop time; `None` where it is too far off to be told.
     pub(crate) fn instant(&self, time: Nanos) -> Option<Instant> {
-        self.origin().checked_add(Duration::from_nanos(time))
+        self.origin.checked_add(Duration::from_nanos(time))
     }
 
     /// The point in loop time of an instant.
     pub(crate) fn time(&self, instant: Instant) -> Nanos {
-        nanos(instant.saturating_duration_since(self.origin()))
-    }
-
-    fn origin(&self) -> Instant {
-        match &self.source {
-            Source::Real { origin } | Source::Virtual { origin, .. } => *origin,
-        }
+        nanos(instant.saturating_duration_since(self.origin))
     }
 }

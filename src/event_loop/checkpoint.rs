@@ -180,7 +180,8 @@ impl Core {
     fn run_hosted_jobs(self: &Rc<Self>) -> bool {
         let Some(mut host) = self.queues.host.take() else { return false };
         let label = self.label(CallbackKind::Hosted, self.built_at);
-        let before = self.causes.enter(label);
+        let before = self.causes.running();
+        self.causes.enter(label);
         let outcome = catch_unwind(AssertUnwindSafe(&mut host));
         self.queues.host.replace(Some(host));
         match outcome {

@@ -241,11 +241,12 @@ impl Core {
         };
         let label = first.label;
         self.hooks.before_exit.put_back(first);
+        // All get one code, as listeners of one event do in Node.
+        let code = self.lifetime.code();
         self.task(label, || {
             for id in ids {
                 let Some(mut hook) = self.hooks.before_exit.take(id) else { continue };
                 let label = hook.label;
-                let code = self.lifetime.code();
                 self.call(label, || (hook.run)(code));
                 let removed = self.hooks.before_exit.put_back(hook);
                 self.drop_value(label, removed);

@@ -15,6 +15,8 @@ use crate::trace::event;
 pub(crate) struct Lifetime {
     /// Set by `exit` and by a failure, for good: no callback runs any more.
     ended: Cell<bool>,
+    /// Set while the exit hooks run: `exit` and failures in them do not run them again.
+    exiting: Cell<bool>,
     /// Set by `stop`, until `run` returns.
     stopped: Cell<bool>,
     code: Cell<i32>,
@@ -70,11 +72,19 @@ impl Core {
 
     /// Runs the exit hooks, each once, until one of them calls `exit`.
     pub(crate) fn run_exit_hooks(self: &Rc<Self>) {
+        if !self.lifetime.exiting.replace(true) {
+            self.call_exit_hooks(self.lifetime.code());
+            self.lifetime.exiting.set(false);
+        }
+    }
+
+    /// All get the code that held at first, as listeners of one event do in Node.
+    fn call_exit_hooks(self: &Rc<Self>, code: i32) {
         for id in self.hooks.exit.ids() {
             let Some(mut hook) = self.hooks.exit.take(id) else { continue };
             let label = hook.label;
-            let code = self.lifetime.code();
-            let before = self.causes.enter(label);
+            let before = self.causes.running();
+            self.causes.enter(label);
             let outcome = catch_unwind(AssertUnwindSafe(|| (hook.run)(code)));
             self.causes.leave(before);
             let removed = self.hooks.exit.put_back(hook);

@@ -31,7 +31,12 @@ impl Core {
 
     /// Whether the loop makes another turn.
     pub(crate) fn goes_on(self: &Rc<Self>) -> bool {
-        !self.lifetime.has_ended() && !self.is_stopped() && self.is_alive()
+        self.may_go_on() && self.is_alive()
+    }
+
+    /// Whether nothing has told the loop to end or to stop.
+    pub(crate) fn may_go_on(&self) -> bool {
+        !self.lifetime.has_ended() && !self.is_stopped()
     }
 
     /// How long Poll may sleep now. Nothing else decides that.
@@ -39,8 +44,10 @@ impl Core {
         if self.is_something_pending() || self.is_stopped() || !self.is_alive() {
             return Sleep::No;
         }
+        // The callbacks since the last refresh took time, which is not left to sleep.
+        let now = self.clock.refresh();
         match self.deadline() {
-            Some(deadline) if deadline <= self.clock.cached() => Sleep::No,
+            Some(deadline) if deadline <= now => Sleep::No,
             Some(deadline) => Sleep::Until(deadline),
             None => Sleep::Forever,
         }

@@ -67,13 +67,16 @@ impl Core {
     fn turn_while_alive(self: &Rc<Self>) -> io::Result<()> {
         loop {
             // An already due timer precedes an immediate: both were set by `main`.
-            if self.goes_on() {
+            let mut alive = self.goes_on();
+            if alive {
                 self.phase(Phase::Timers, Core::run_timers);
             }
-            while self.goes_on() {
+            // Not asked again after these timers, as in libuv: what is unreferenced has its turn.
+            while alive && self.may_go_on() {
                 self.turn(Core::sleep)?;
+                alive = self.goes_on();
             }
-            if self.lifetime.has_ended() || self.is_stopped() || !self.run_before_exit_hooks() {
+            if !self.may_go_on() || !self.run_before_exit_hooks() {
                 return Ok(());
             }
             if !self.goes_on() {
@@ -185,7 +188,7 @@ impl EventLoop {
         let entered = self.enter_loop()?;
         self.core.task(label, || main().into_result());
         self.core.turn_while_alive()?;
-        if !self.core.lifetime.has_ended() && !self.core.is_stopped() {
+        if self.core.may_go_on() {
             self.core.run_exit_hooks();
         }
         self.core.report_exit();

@@ -75,7 +75,12 @@ impl Core {
         self.shared.notifier.clear();
         let mut tasks = self.tasks.borrow_mut();
         let completions = self.completions.len();
-        tasks.extend(self.completions.try_iter().take(completions).map(|done| Work::Completion(Box::new(done))));
+        tasks.extend(
+            self.completions
+                .try_iter()
+                .take(completions)
+                .map(|done| Work::Completion(Box::new(done))),
+        );
         let posted = self.inbox.len();
         tasks.extend(self.inbox.try_iter().take(posted).map(Work::Posted));
     }

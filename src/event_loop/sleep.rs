@@ -4,7 +4,7 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::clock::{self, Nanos};
+use crate::clock::Nanos;
 use crate::event_loop::core::Core;
 use crate::event_loop::liveness::Sleep;
 use crate::event_loop::phase::Work;
@@ -22,10 +22,7 @@ impl Core {
             Sleep::Until(deadline)
                 if self.clock.is_virtual() && !self.is_something_outstanding() =>
             {
-                self.collect(Some(Duration::ZERO))?;
-                if self.tasks.borrow().is_empty() {
-                    self.clock.jump_to(deadline);
-                }
+                self.collect_and_jump(deadline)?;
             }
             Sleep::Until(deadline) => {
                 let timeout = Duration::from_nanos(deadline - self.clock.cached());
@@ -37,25 +34,28 @@ impl Core {
         Ok(())
     }
 
+    /// `sleep` has just read the clock.
     fn sleep_and_collect(self: &Rc<Self>, timeout: Option<Duration>) -> io::Result<()> {
         let turn = self.counters.turns.get();
         event::sleep(turn, timeout, || self.sleep_reason());
-        let began = clock::now();
         let collected = self.collect(timeout);
-        let slept = clock::nanos(clock::now() - began);
+        let slept = self.clock.refresh_after_sleep();
         self.counters.turns_slept.add(1);
         self.counters.asleep_ns.add(slept);
-        self.woke(slept);
         event::wake(turn, slept, self.tasks.borrow().len(), || self.wake_reason());
         collected
     }
 
-    /// What was slept has passed on every clock: where something outside was outstanding, a
-    /// virtual one goes on at the pace of the real one.
-    fn woke(&self, slept: Nanos) {
-        if !self.clock.advance(slept) {
-            self.clock.refresh();
-        }
+    /// What a virtual clock does instead of sleeping.
+    fn collect_and_jump(self: &Rc<Self>, deadline: Nanos) -> io::Result<()> {
+        let turn = self.counters.turns.get();
+        let left = deadline - self.clock.cached();
+        event::sleep(turn, Some(Duration::from_nanos(left)), || self.sleep_reason());
+        self.collect(Some(Duration::ZERO))?;
+        let jumped = if self.tasks.borrow().is_empty() { left } else { 0 };
+        self.clock.advance(jumped);
+        event::wake(turn, jumped, self.tasks.borrow().len(), || self.wake_reason());
+        Ok(())
     }
 
     fn collect(&self, timeout: Option<Duration>) -> io::Result<()> {

@@ -47,17 +47,27 @@ impl Core {
             return;
         }
         self.counters.tasks.add(1);
-        let before = self.causes.enter(label);
-        let span = event::is_tracing()
-            .then(|| event::task(&self.counters, self.phase.get().name(), label));
-        self.call(label, f);
-        self.checkpoint();
-        drop(span);
-        self.causes.leave(before);
+        self.causes.enter(label);
+        if event::is_tracing() {
+            let phase = self.phase.get().name();
+            let _span = event::task(&self.counters, phase, label);
+            self.call_and_checkpoint(label, f);
+        } else {
+            self.call_and_checkpoint(label, f);
+        }
+        // Tasks never nest: outside of this one, nothing runs.
+        self.causes.leave(None);
         self.watch.task_ended(label);
     }
 
+    #[inline]
+    fn call_and_checkpoint(self: &Rc<Self>, label: Label, f: impl FnOnce() -> Result<()>) {
+        self.call(label, f);
+        self.checkpoint();
+    }
+
     /// Calls user code; what fails in it is uncaught.
+    #[inline]
     pub(crate) fn call(self: &Rc<Self>, label: Label, f: impl FnOnce() -> Result<()>) {
         match catch_unwind(AssertUnwindSafe(f)) {
             Ok(Ok(())) => {}

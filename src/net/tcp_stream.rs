@@ -1,7 +1,7 @@
 //! TCP streams.
 
 use std::fmt;
-use std::io::{self, IoSlice, Read, Write};
+use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr};
 use std::panic::Location;
 use std::rc::Rc;
@@ -15,6 +15,7 @@ use crate::net::address::Address;
 use crate::net::connect;
 use crate::request::Request;
 use crate::stream::{ByteStream, Flow, Handler, Io, Kind};
+use crate::sys::socket;
 use crate::trace::{At, CallbackKind, Label};
 
 /// A TCP connection: a cheap handle, to be cloned at will.
@@ -351,20 +352,19 @@ impl fmt::Debug for TcpStream {
     }
 }
 
-/// std's `read` and `write` of a socket are `recv` and `send`, without a signal for a broken pipe.
 impl Io for mio::net::TcpStream {
     fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        (&mut &*self).read(buffer)
+        socket::recv(self, buffer)
     }
 
     fn send(&self, bytes: &[u8]) -> io::Result<usize> {
-        (&mut &*self).write(bytes)
+        socket::send(self, bytes)
     }
 
     fn send_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         // Not `write_vectored`: that is writev, which raises SIGPIPE in a process that has not
         // turned it off, as a host program may not have.
-        SockRef::from(self).send_vectored_with_flags(slices, libc::MSG_NOSIGNAL)
+        SockRef::from(self).send_vectored_with_flags(slices, socket::NO_SIGNAL)
     }
 
     fn shut_down_write(&self) -> io::Result<()> {

@@ -228,10 +228,15 @@ impl<S: ByteStream> Flow<S> {
 
     /// Called when a handle is dropped: the last one takes an unowned stream with it, once what
     /// it accepted is sent.
+    #[inline]
     pub(crate) fn handle_dropped(self: &Rc<Self>) {
-        if Rc::strong_count(self) > 1 || self.closed.get() {
-            return;
+        if Rc::strong_count(self) == 1 && !self.closed.get() {
+            self.forget();
         }
+    }
+
+    #[cold]
+    fn forget(self: &Rc<Self>) {
         if self.queue.borrow().is_empty() || self.failed.get() {
             return self.close();
         }

@@ -4,4 +4,5 @@
 
 pub(crate) mod clock;
 pub(crate) mod fd;
+pub(crate) mod socket;
 pub(crate) mod usage;

@@ -55,12 +55,15 @@ impl Causes {
         }
     }
 
-    /// Makes `label` the running callback; returns what was running, for `leave`.
-    pub(crate) fn enter(&self, label: Label) -> Option<Label> {
+    /// Makes `label` the running callback.
+    #[inline]
+    pub(crate) fn enter(&self, label: Label) {
         self.node.set(None);
-        self.running.replace(Some(label))
+        self.running.set(Some(label));
     }
 
+    /// Makes `before` the running callback again: what `running` said before `enter`.
+    #[inline]
     pub(crate) fn leave(&self, before: Option<Label>) {
         self.node.set(None);
         self.running.set(before);

@@ -5,8 +5,8 @@
 
 use std::time::{Duration, Instant};
 
-use tracing::span::EnteredSpan;
 use tracing::level_filters::{LevelFilter, STATIC_MAX_LEVEL};
+use tracing::span::EnteredSpan;
 use tracing::{Level, debug, enabled, info, trace, trace_span, warn};
 
 use crate::clock::{self, Nanos};
