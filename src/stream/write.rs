@@ -180,8 +180,11 @@ impl<S: ByteStream> Flow<S> {
         }
         self.write_ended.set(true);
         let shut = self.io.borrow().as_ref().map(Io::shut_down_write);
-        if let Some(Err(error)) = shut {
-            self.fail_later(Error::io("end", error));
+        match shut {
+            // A reset that nobody has read yet: the read tells what happened, as in Node.
+            Some(Err(error)) if error.kind() == ErrorKind::NotConnected => {}
+            Some(Err(error)) => self.fail_later(Error::io("end", error)),
+            _ => {}
         }
     }
 
