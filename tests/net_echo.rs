@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 use unspin::net::TcpStream;
 use util::net::{
-    beside, client, done, echo_server, listen, pattern, read_to_end, round_trip, run, socket,
+    beside, client, echo_server, listen, pattern, read_to_end, round_trip, run, socket,
 };
 
 const KIB: usize = 1024;
@@ -19,20 +19,19 @@ const MIB: usize = 1024 * KIB;
 
 #[test]
 fn messages_of_all_sizes_come_back_on_one_connection() {
-    let client = run(|| {
+    run(|| {
         client(echo_server(), |socket| {
             for size in [64, 100, KIB, 4 * KIB, 64 * KIB, 65 * KIB, MIB, 8 * MIB] {
                 let message = pattern(size);
                 assert!(round_trip(socket, &message) == message, "{size} bytes");
             }
-        })
+        });
     });
-    done(client);
 }
 
 #[test]
 fn one_byte_at_a_time_comes_back_in_order() {
-    let client = run(|| {
+    run(|| {
         client(echo_server(), |socket| {
             socket.set_nodelay(true).expect("it is a TCP socket");
             let message = pattern(3000);
@@ -41,26 +40,23 @@ fn one_byte_at_a_time_comes_back_in_order() {
             }
             socket.shutdown(Shutdown::Write).expect("it is open");
             assert!(read_to_end(socket) == message);
-        })
+        });
     });
-    done(client);
 }
 
 #[test]
 fn fifty_clients_at_once_get_their_own_bytes() {
-    let clients = run(|| {
+    run(|| {
         let address = echo_server();
-        let clients = (0..50usize).map(|number| {
+        for number in 0..50usize {
             client(address, move |socket| {
                 let message = vec![number as u8; 100 * (number + 1)];
                 for _ in 0..20 {
                     assert!(round_trip(socket, &message) == message, "client {number}");
                 }
-            })
-        });
-        clients.collect::<Vec<_>>()
+            });
+        }
     });
-    clients.into_iter().for_each(done);
 }
 
 /// Opens `count` connections, all at once; each sends its number, and gets it back.
@@ -78,11 +74,10 @@ fn storm(address: SocketAddr, count: u32) {
 
 #[test]
 fn a_thousand_connections_are_open_at_once() {
-    let client = run(|| {
+    run(|| {
         let address = echo_server();
-        beside(move || storm(address, 1000))
+        beside(move || storm(address, 1000));
     });
-    done(client);
 }
 
 /// Set where this binary is one of the two processes of the storm: `serve`, or an address.
@@ -156,26 +151,22 @@ fn ten_thousand_connections_are_open_at_once() {
 
 #[test]
 fn a_peer_that_breaks_off_in_a_message_leaves_the_others_alone() {
-    let clients = run(|| {
+    run(|| {
         let address = echo_server();
-        let steady = client(address, |socket| {
+        client(address, |socket| {
             for _ in 0..200 {
                 let message = pattern(5000);
                 assert!(round_trip(socket, &message) == message);
             }
         });
-        let rude = (0..20).map(|_| {
-            // What comes back is not read, so the close is a reset.
+        for _ in 0..20 {
+            // What comes back is not read to its end, so the close is a reset.
             client(address, |socket| {
                 socket.write_all(&pattern(50_000)).expect("the peer reads");
                 socket.read_exact(&mut [0; 100]).expect("the peer writes");
-            })
-        });
-        let mut clients: Vec<_> = rude.collect();
-        clients.push(steady);
-        clients
+            });
+        }
     });
-    clients.into_iter().for_each(done);
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream as Socket};
-use std::thread::{self, JoinHandle};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::thread;
 use std::time::Duration;
 
 use unspin::EventLoop;
@@ -61,45 +62,37 @@ pub fn socket(address: SocketAddr) -> Socket {
 }
 
 /// A client on a thread of its own, for which the loop stays alive.
-pub fn client<T: Send + 'static>(
-    address: SocketAddr,
-    f: impl FnOnce(&mut Socket) -> T + Send + 'static,
-) -> JoinHandle<T> {
-    beside(move || f(&mut socket(address)))
+pub fn client(address: SocketAddr, f: impl FnOnce(&mut Socket) + Send + 'static) {
+    beside(move || f(&mut socket(address)));
 }
 
-/// Runs `f` on a thread of its own; the loop stays alive for it.
-pub fn beside<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
-    let kept = unspin::keep_alive();
+/// Runs `f` on a thread of its own. The loop stays alive for it, and its panic is the loop's.
+pub fn beside(f: impl FnOnce() + Send + 'static) {
+    let (remote, kept) = (unspin::remote(), unspin::keep_alive());
     thread::spawn(move || {
-        let _kept = kept;
-        f()
-    })
-}
-
-/// What a thread returned; its panic goes on here.
-#[track_caller]
-pub fn done<T>(thread: JoinHandle<T>) -> T {
-    thread.join().unwrap_or_else(|payload| std::panic::resume_unwind(payload))
-}
-
-/// A connected pair: `serve` gets the loop's end as a task, the caller the blocking one. What the
-/// caller sends before it returns to the loop comes as one chunk.
-pub fn pair(serve: impl FnOnce(TcpStream) + 'static) -> Socket {
-    let (listener, address) = listen();
-    let (mut serve, itself) = (Some(serve), listener.clone());
-    listener.on_connection(move |stream, _| {
-        itself.close();
-        serve.take().expect("one connection only")(stream);
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
+            let failed = remote.post(move || -> () { resume_unwind(payload) });
+            failed.expect("the loop is kept alive");
+        }
+        drop(kept);
     });
-    // Its end waits in the backlog, so this does not block.
-    let socket = socket(address);
-    // Until it is accepted nothing else keeps the loop alive.
-    listener.ref_();
-    socket
 }
 
-/// A connected pair with both ends on the loop: the one that was accepted, the one that connected.
+/// Calls `with` as a task, with the loop's end of a connection and the peer's, which blocks.
+pub fn pair(with: impl FnOnce(TcpStream, Socket) + 'static) {
+    let (listener, address) = listen();
+    // Its end waits in the backlog, so this does not block.
+    let mut pair = Some((with, socket(address)));
+    let itself = listener.clone();
+    listener.ref_().on_connection(move |stream, _| {
+        itself.close();
+        if let Some((with, socket)) = pair.take() {
+            with(stream, socket);
+        }
+    });
+}
+
+/// The same with both ends on the loop: the one that was accepted, and the one that connected.
 pub fn streams(with: impl FnOnce(TcpStream, TcpStream) + 'static) {
     let (listener, address) = listen();
     TcpStream::connect(address).callback(move |connected| {
@@ -149,7 +142,10 @@ pub fn spy(stream: &TcpStream, log: &Log) {
 
 /// Bytes whose period is no power of two, so that a chunk in the wrong place is noticed.
 pub fn pattern(length: usize) -> Vec<u8> {
-    (0..length).map(|at| (at % 251) as u8).collect()
+    let period: Vec<u8> = (0..251).collect();
+    let mut bytes = period.repeat(length / period.len() + 1);
+    bytes.truncate(length);
+    bytes
 }
 
 /// Reads to the end of the stream.
