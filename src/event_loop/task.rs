@@ -50,7 +50,7 @@ impl Core {
         self.causes.enter(label);
         if event::is_tracing() {
             let phase = self.phase.get().name();
-            let _span = event::task(&self.counters, phase, label);
+            let _span = event::task(&self.counters, &self.causes, phase, label);
             self.call_and_checkpoint(label, f);
         } else {
             self.call_and_checkpoint(label, f);

@@ -91,6 +91,12 @@ impl Acceptor {
         self.go_on();
     }
 
+    pub(crate) fn set_referenced(&self, referenced: bool) {
+        let op = if referenced { "ref" } else { "unref" };
+        event::resource(op, NAME, self.key.to_word(), self.label);
+        self.activity.set_referenced(&self.core, referenced);
+    }
+
     fn update_activity(&self) {
         let accepts = self.on_connection.is_filled() && !self.paused.get() && !self.closed.get();
         self.activity.set_active(&self.core, accepts);

@@ -227,13 +227,13 @@ impl TcpListener {
 
     /// Lets the loop end although this listener is open.
     pub fn unref(&self) -> &TcpListener {
-        self.0.activity.set_referenced(&self.0.core, false);
+        self.0.set_referenced(false);
         self
     }
 
     /// Makes this listener keep the loop alive, as it does from the start.
     pub fn ref_(&self) -> &TcpListener {
-        self.0.activity.set_referenced(&self.0.core, true);
+        self.0.set_referenced(true);
         self
     }
 

@@ -291,13 +291,13 @@ impl TcpStream {
 
     /// Lets the loop end although this stream is active.
     pub fn unref(&self) -> &TcpStream {
-        self.0.activity.set_referenced(&self.0.core, false);
+        self.0.set_referenced(false);
         self
     }
 
     /// Makes this stream keep the loop alive while it is active, as it does from the start.
     pub fn ref_(&self) -> &TcpStream {
-        self.0.activity.set_referenced(&self.0.core, true);
+        self.0.set_referenced(true);
         self
     }
 

@@ -252,6 +252,12 @@ impl<S: ByteStream> Flow<S> {
         self.activity.set_active(&self.core, !self.closed.get() && (reads || sends));
     }
 
+    pub(crate) fn set_referenced(&self, referenced: bool) {
+        let op = if referenced { "ref" } else { "unref" };
+        event::resource(op, S::NAME, self.key.to_word(), self.label);
+        self.activity.set_referenced(&self.core, referenced);
+    }
+
     pub(crate) fn touch(&self) {
         self.last_active.set(self.core.clock.cached());
     }

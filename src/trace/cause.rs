@@ -86,6 +86,11 @@ impl Causes {
         node
     }
 
+    /// The line of a cause; `None` for what came from outside.
+    pub(crate) fn line(&self, cause: Cause) -> Option<At> {
+        (cause != Cause::OUTSIDE).then(|| self.nodes.borrow()[cause.0 as usize].at)
+    }
+
     /// The running callback and its causes, nearest first.
     pub(crate) fn chain(&self) -> Vec<Frame> {
         let nodes = self.nodes.borrow();

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use tracing::level_filters::{LevelFilter, STATIC_MAX_LEVEL};
 use tracing::span::EnteredSpan;
-use tracing::{Level, debug, enabled, info, trace, trace_span, warn};
+use tracing::{Level, debug, enabled, field, info, trace, trace_span, warn};
 
 use crate::clock::{self, Nanos};
 use crate::error::Error;
 use crate::metrics::{Counters, Metrics};
-use crate::trace::{Label, Line};
+use crate::trace::{Causes, Label, Line};
 
 const RUN: &str = "unspin::run";
 const PHASE: &str = "unspin::phase";
@@ -96,11 +96,12 @@ pub(crate) fn is_tracing() -> bool {
 
 /// The span around a task, so that the user's own log lines are attributed to it.
 #[cold]
-pub(crate) fn task(counters: &Counters, phase: &str, label: Label) -> EnteredSpan {
+pub(crate) fn task(counters: &Counters, causes: &Causes, phase: &str, label: Label) -> EnteredSpan {
     let (turn, id) = (counters.turns.get(), counters.tasks.get());
     let (kind, at) = (label.kind, Line(label.at));
+    let cause = causes.line(label.cause).map(|at| field::display(Line(at)));
     let span = trace_span!(target: TASK, "task", turn, phase, %kind, id, %at).entered();
-    trace!(name: "task", target: TASK, turn, phase, %kind, id, %at, "task");
+    trace!(name: "task", target: TASK, turn, phase, %kind, id, %at, cause, "task");
     span
 }
 
