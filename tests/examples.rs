@@ -1,0 +1,324 @@
+//! The examples, run as a user runs them.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+/// Only a test that fails waits for so long.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// The binary of an example. `cargo test` builds them, next to the folder of the test binaries.
+fn binary(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows its binary");
+    let profile = test.parent().and_then(Path::parent).expect("it lies in target/PROFILE/deps");
+    let binary =
+        profile.join("examples").join(name).with_extension(std::env::consts::EXE_EXTENSION);
+    assert!(binary.exists(), "no {}: run `cargo build --examples` first", binary.display());
+    binary
+}
+
+/// An example that serves, until it is dropped.
+struct Server {
+    child: Child,
+    address: String,
+}
+
+impl Server {
+    /// Starts an example, and waits until it listens.
+    fn start(name: &str, arguments: &[&str]) -> Server {
+        let mut child = Command::new(binary(name))
+            .args(arguments)
+            .arg("127.0.0.1:0")
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("it can be run");
+        let stdout = child.stdout.take().expect("it is piped");
+        let mut server = Server { child, address: String::new() };
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line).expect("it prints text");
+        let address = line.trim().strip_prefix("listening on ");
+        server.address.push_str(address.unwrap_or_else(|| panic!("{name} printed {line:?}")));
+        server
+    }
+
+    fn connect(&self) -> Client {
+        let stream = TcpStream::connect(&self.address).expect("it accepts");
+        stream.set_read_timeout(Some(LIMIT)).expect("a limit can be set");
+        stream.set_write_timeout(Some(LIMIT)).expect("a limit can be set");
+        Client(BufReader::new(stream))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.child.kill().expect("it has not ended by itself");
+        self.child.wait().expect("it ends when it is killed");
+    }
+}
+
+struct Client(BufReader<TcpStream>);
+
+impl Client {
+    /// A second handle, to write while the first one reads.
+    fn writer(&self) -> Client {
+        let stream = self.0.get_ref().try_clone().expect("a second handle");
+        Client(BufReader::new(stream))
+    }
+
+    fn send(&self, text: impl AsRef<[u8]>) {
+        self.0.get_ref().write_all(text.as_ref()).expect("the server reads");
+    }
+
+    fn end(&self) {
+        self.0.get_ref().shutdown(Shutdown::Write).expect("it is connected");
+    }
+
+    /// The next line, without its end.
+    #[track_caller]
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.0.read_line(&mut line).expect("the server writes text");
+        line.strip_suffix('\n').expect("the server has not ended").to_owned()
+    }
+
+    #[track_caller]
+    fn expect(&mut self, line: &str) {
+        assert_eq!(self.line(), line);
+    }
+
+    fn bytes(&mut self, length: usize) -> Vec<u8> {
+        let mut bytes = vec![0; length];
+        self.0.read_exact(&mut bytes).expect("the server writes so much");
+        bytes
+    }
+
+    /// What comes until the server ends its side.
+    fn rest(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.0.read_to_end(&mut bytes).expect("the server ends in order");
+        bytes
+    }
+}
+
+/// Bytes that are nowhere the same for long.
+fn pattern(length: usize) -> Vec<u8> {
+    (0..length).map(|index| (index ^ (index >> 8) ^ (index >> 16)) as u8).collect()
+}
+
+#[test]
+fn order_prints_the_order_with_its_reasons() {
+    let output = Command::new(binary("order")).output().expect("it can be run");
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).expect("it prints text");
+    let (words, reasons): (Vec<_>, Vec<_>) =
+        text.lines().map(|line| line.split_at(22)).map(|(a, b)| (a.trim(), b.trim())).unzip();
+    let expected = [
+        "script",
+        "tick",
+        "microtask",
+        "tick of a microtask",
+        "file",
+        "microtask of the file",
+        "immediate",
+        "its microtask",
+        "second immediate",
+        "timeout",
+    ];
+    assert_eq!(words, expected);
+    assert!(reasons.iter().all(|reason| reason.len() > 10), "{text}");
+}
+
+#[test]
+fn echo_sends_back_what_it_gets_and_ends_after_its_peer() {
+    let server = Server::start("echo", &[]);
+    let mut client = server.connect();
+    let sent = pattern(4 << 20);
+    let writer = client.writer();
+    let received = thread::scope(|scope| {
+        scope.spawn(|| {
+            writer.send(&sent);
+            writer.end();
+        });
+        client.rest()
+    });
+    assert!(received == sent, "{} of {} bytes, or others", received.len(), sent.len());
+}
+
+/// A folder with a file in it, and one beside it that is out of reach.
+fn folder() -> (TempDir, PathBuf) {
+    let directory = tempfile::tempdir().expect("a temporary folder");
+    let served = directory.path().join("served");
+    fs::create_dir_all(served.join("sub")).expect("a folder");
+    fs::write(served.join("hello"), "hello, world").expect("a file");
+    fs::write(served.join("empty"), "").expect("a file");
+    fs::write(directory.path().join("secret"), "secret").expect("a file");
+    (directory, served)
+}
+
+fn serve_files(folder: &Path) -> Server {
+    Server::start("files", &[folder.to_str().expect("its name is text")])
+}
+
+#[test]
+fn files_come_byte_for_byte_and_the_connection_may_ask_again() {
+    let (_directory, folder) = folder();
+    let large = pattern(8 << 20);
+    fs::write(folder.join("sub/large"), &large).expect("a file");
+    let server = serve_files(&folder);
+    let mut client = server.connect();
+    client.send("sub/large\n");
+    client.expect("ok 8388608");
+    assert!(client.bytes(large.len()) == large, "other bytes");
+    client.send("hello\n");
+    client.expect("ok 12");
+    assert_eq!(client.bytes(12), b"hello, world");
+}
+
+#[test]
+fn files_that_are_asked_for_ahead_come_in_order_also_after_the_client_has_ended() {
+    let (_directory, folder) = folder();
+    let server = serve_files(&folder);
+    let mut client = server.connect();
+    let writer = client.writer();
+    let answers = thread::scope(|scope| {
+        scope.spawn(|| {
+            writer.send("hello\nempty\nno such file\nhel");
+            writer.send("lo\n".to_owned() + &"hello\n".repeat(20_000) + "cut off");
+            writer.end();
+        });
+        client.rest()
+    });
+    let first = b"ok 12\nhello, worldok 0\nerror entity not found\n";
+    assert!(answers.starts_with(first), "{}", String::from_utf8_lossy(&answers[..100]));
+    assert!(answers[first.len()..] == b"ok 12\nhello, world".repeat(20_001), "others");
+}
+
+#[test]
+fn files_outside_of_the_folder_and_what_is_no_file_are_refused() {
+    let (directory, folder) = folder();
+    let server = serve_files(&folder);
+    let mut client = server.connect();
+    let absolute = folder.join("hello").display().to_string();
+    let secret = directory.path().join("secret").display().to_string();
+    for name in ["../secret", "..", "sub/../../secret", "sub/..", "/etc/passwd", &absolute, &secret]
+    {
+        client.send(format!("{name}\n"));
+        client.expect("error the name is not allowed");
+    }
+    for name in ["", "sub", "sub/"] {
+        client.send(format!("{name}\n"));
+        client.expect("error not a file");
+    }
+    client.send("hello\n");
+    client.expect("ok 12");
+}
+
+#[test]
+fn files_are_not_asked_for_by_lines_without_end() {
+    let (_directory, folder) = folder();
+    let server = serve_files(&folder);
+    let mut client = server.connect();
+    client.send([b'x'; 100_000]);
+    client.expect("error the line is too long");
+    client.end();
+    assert_eq!(client.rest(), b"");
+}
+
+#[test]
+fn files_are_served_in_constant_memory_and_a_client_may_leave() {
+    let (_directory, folder) = folder();
+    let huge = File::create(folder.join("huge")).expect("a file");
+    huge.set_len(1 << 30).expect("a file with a hole");
+    let server = serve_files(&folder);
+    let mut client = server.connect();
+    client.send("huge\n");
+    client.expect("ok 1073741824");
+    client.bytes(64 << 20);
+    drop(client);
+    let mut client = server.connect();
+    client.send("hello\n");
+    client.expect("ok 12");
+    #[cfg(target_os = "linux")]
+    {
+        let status = fs::read_to_string(format!("/proc/{}/status", server.child.id()));
+        let status = status.expect("the server runs");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB"));
+        let peak: u32 = peak.expect("it is listed").trim().parse().expect("a number");
+        assert!(peak < 32 * 1024, "{peak} KiB");
+    }
+}
+
+/// Enters the room, and reads what a newcomer is told.
+fn enter(server: &Server, name: &str, here: &str) -> Client {
+    let mut client = server.connect();
+    client.expect("* your name?");
+    client.send(format!("{name}\n"));
+    client.expect(&format!("* here: {here}"));
+    client
+}
+
+#[test]
+fn chat_tells_the_others_who_comes_and_goes_and_what_they_say() {
+    let server = Server::start("chat", &[]);
+    let mut alice = enter(&server, "alice", "alice");
+    let mut bob = enter(&server, "bob", "alice, bob");
+    alice.expect("* bob joined");
+    bob.send("hello\r\nand ag");
+    bob.send("ain\x1b[2J\n");
+    alice.expect("bob: hello");
+    alice.expect("bob: and again[2J");
+    alice.send("hello, bob\n");
+    bob.expect("alice: hello, bob");
+    bob.end();
+    assert_eq!(bob.rest(), b"");
+    alice.expect("* bob left");
+}
+
+#[test]
+fn chat_gives_a_name_to_one_client_at_a_time() {
+    let server = Server::start("chat", &[]);
+    let mut alice = enter(&server, "alice", "alice");
+    let mut other = server.connect();
+    other.send("\nalice\nbob\n");
+    other.expect("* your name?");
+    other.expect("* your name?");
+    other.expect("* that name is taken; your name?");
+    other.expect("* here: alice, bob");
+    alice.expect("* bob joined");
+    drop(alice);
+    other.expect("* alice left");
+    enter(&server, "alice", "alice, bob");
+}
+
+#[test]
+fn chat_closes_a_member_that_does_not_read() {
+    let server = Server::start("chat", &[]);
+    let mut alice = enter(&server, "alice", "alice");
+    let bob = enter(&server, "bob", "alice, bob");
+    alice.expect("* bob joined");
+    // More than the system keeps for one connection.
+    let lines = ("x".repeat(999) + "\n").repeat(1000);
+    (0..32).for_each(|_| alice.send(&lines));
+    alice.expect("* bob left");
+    drop(bob);
+}
+
+#[test]
+fn chat_closes_a_client_that_sends_lines_without_end() {
+    let server = Server::start("chat", &[]);
+    let mut client = server.connect();
+    client.expect("* your name?");
+    client.send([b'x'; 2000]);
+    let mut end = [0];
+    match client.0.read(&mut end) {
+        Ok(0) => {}
+        Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
+        other => panic!("{other:?}"),
+    }
+}
