@@ -56,6 +56,9 @@ mod timer;
 
 mod event_loop;
 
+#[cfg(feature = "async")]
+mod future;
+mod promise;
 mod time;
 
 mod request;
@@ -68,12 +71,16 @@ pub mod net;
 
 pub use error::{Error, Outcome, Result};
 pub use event_loop::{
-    Builder, EventLoop, FrameRequest, Hook, Hosted, Immediate, KeepAlive, LoopGone, Remote, Timer,
-    Turn, Turned, Uncaught, before_exit, exit, exit_code, keep_alive, metrics, next_tick, on_exit,
-    on_prepare, on_uncaught, queue_microtask, remote, request_frame, resources, run, set_exit_code,
-    set_immediate, stack, stop, why_alive,
+    Builder, EventLoop, FrameRequest, Hook, Hosted, Immediate, KeepAlive, LoopGone, Rejection,
+    Remote, Timer, Turn, Turned, Uncaught, before_exit, exit, exit_code, keep_alive, metrics,
+    next_tick, on_exit, on_prepare, on_rejection_handled, on_uncaught, on_unhandled_rejection,
+    queue_microtask, remote, request_frame, resources, run, set_exit_code, set_immediate, stack,
+    stop, why_alive,
 };
+#[cfg(feature = "async")]
+pub use future::{JoinHandle, block_on, spawn, yield_now};
 pub use metrics::Metrics;
+pub use promise::{AggregateError, Promise, PromiseLike, Reason, Resolution, Resolver, Settle};
 pub use request::{Pending, Request, spawn_blocking};
 pub use stream::{ByteStream, Handler, pipe};
 pub use time::{advance, now, set_interval, set_timeout, set_timer};

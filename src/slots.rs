@@ -76,6 +76,11 @@ impl<T> Slots<T> {
         })
     }
 
+    #[cfg(feature = "async")]
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.slab.iter_mut().map(|(_, slot)| &mut slot.value)
+    }
+
     /// Takes everything out, so that it can be dropped where nothing is borrowed.
     pub(crate) fn take_all(&mut self) -> Vec<T> {
         self.slab.drain().map(|slot| slot.value).collect()

@@ -19,6 +19,7 @@ use crate::event_loop::hook::Hooks;
 use crate::event_loop::immediate::Immediates;
 use crate::event_loop::lifetime::Lifetime;
 use crate::event_loop::phase::Phase;
+use crate::event_loop::rejection::Rejections;
 use crate::event_loop::remote::Shared;
 use crate::event_loop::source::SourceCounts;
 use crate::event_loop::watch::Watch;
@@ -197,6 +198,9 @@ impl Builder {
             timers: RefCell::new(Timers::new()),
             immediates: RefCell::new(Immediates::new()),
             frames: RefCell::new(Frames::new(self.frame_interval)),
+            rejections: Rejections::default(),
+            #[cfg(feature = "async")]
+            futures: RefCell::new(crate::slots::Slots::new()),
             hooks: Hooks::new(),
             lifetime: Lifetime::default(),
             read_buffer: Cell::new(None),

@@ -5,18 +5,34 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::rc::Rc;
 
-use crate::error::Outcome;
+use crate::error::{Outcome, Result};
 use crate::event_loop::context::current;
 use crate::event_loop::core::{Callback, Core};
+use crate::metrics::Counter;
 use crate::trace::{CallbackKind, Label, event};
 
 /// How often a long checkpoint looks at the clock, in callbacks.
 const LOOK_EVERY: u64 = 256;
 
 /// A queued tick or microtask.
-pub(crate) struct Queued {
+pub(crate) struct Queued<W> {
     pub(crate) label: Label,
-    pub(crate) run: Callback,
+    pub(crate) work: W,
+}
+
+/// What a microtask does.
+pub(crate) enum Microtask {
+    Call(Callback),
+    /// A promise reaction: what fails in it is a rejection.
+    Job(Box<dyn Job>),
+    /// The poll of a future that was woken.
+    #[cfg(feature = "async")]
+    Poll(async_task::Runnable),
+}
+
+/// A promise reaction. A trait of its own, so that its box is the one made when it was registered.
+pub(crate) trait Job {
+    fn run(self: Box<Self>);
 }
 
 /// Whether a hosted engine has run all its jobs.
@@ -33,8 +49,8 @@ pub enum Hosted {
 type HostHook = Box<dyn FnMut() -> Hosted>;
 
 pub(crate) struct Queues {
-    ticks: RefCell<VecDeque<Queued>>,
-    microtasks: RefCell<VecDeque<Queued>>,
+    ticks: RefCell<VecDeque<Queued<Callback>>>,
+    microtasks: RefCell<VecDeque<Queued<Microtask>>>,
     /// Which of the two is being drained: where to go on after a panic.
     in_microtasks: Cell<bool>,
     /// A checkpoint never runs inside a checkpoint.
@@ -63,31 +79,68 @@ impl Queues {
         }
     }
 
-    fn push_tick(&self, queued: Queued) {
+    fn push_tick(&self, queued: Queued<Callback>) {
         self.filled.set(true);
         self.ticks.borrow_mut().push_back(queued);
     }
 
-    fn push_microtask(&self, queued: Queued) {
+    pub(crate) fn push_microtask(&self, label: Label, work: Microtask) {
         self.filled.set(true);
-        self.microtasks.borrow_mut().push_back(queued);
+        self.microtasks.borrow_mut().push_back(Queued { label, work });
     }
 
-    fn are_empty(&self) -> bool {
+    /// Makes the next checkpoint take place, for something that it does besides the queues.
+    pub(crate) fn mark_filled(&self) {
+        self.filled.set(true);
+    }
+
+    pub(crate) fn are_empty(&self) -> bool {
         self.ticks.borrow().is_empty() && self.microtasks.borrow().is_empty()
     }
 
-    pub(crate) fn each(&self, mut each: impl FnMut(CallbackKind, &Queued)) {
-        self.ticks.borrow().iter().for_each(|queued| each(CallbackKind::Tick, queued));
-        self.microtasks.borrow().iter().for_each(|queued| each(CallbackKind::Microtask, queued));
+    /// The label and the size of each tick, and of each microtask.
+    pub(crate) fn each(
+        &self,
+        mut tick: impl FnMut(Label, usize),
+        mut micro: impl FnMut(Label, usize),
+    ) {
+        for queued in self.ticks.borrow().iter() {
+            tick(queued.label, size_of_val(&*queued.work));
+        }
+        for queued in self.microtasks.borrow().iter() {
+            micro(queued.label, queued.work.bytes());
+        }
     }
 
-    pub(crate) fn take_all(&self) -> (VecDeque<Queued>, VecDeque<Queued>, Vec<Callback>) {
+    pub(crate) fn take_all(&self) -> Taken {
         (self.ticks.take(), self.microtasks.take(), self.corked.take())
     }
 
     pub(crate) fn take_host(&self) -> Option<HostHook> {
         self.host.take()
+    }
+}
+
+type Taken = (VecDeque<Queued<Callback>>, VecDeque<Queued<Microtask>>, Vec<Callback>);
+
+impl Microtask {
+    fn bytes(&self) -> usize {
+        match self {
+            Microtask::Call(run) => size_of_val(&**run),
+            Microtask::Job(job) => size_of_val(&**job),
+            #[cfg(feature = "async")]
+            Microtask::Poll(_) => 0,
+        }
+    }
+
+    fn run(self) -> Result<()> {
+        match self {
+            Microtask::Call(run) => return run(),
+            Microtask::Job(job) => job.run(),
+            #[cfg(feature = "async")]
+            Microtask::Poll(runnable) => drop(runnable.run()),
+        }
+        Ok(())
     }
 }
 
@@ -107,7 +160,7 @@ impl Core {
     }
 
     /// Runs all ticks, then all microtasks, and again until both are empty and the hosted engine
-    /// is quiet. Then corked streams write what they gathered.
+    /// is quiet, and rejections nobody handled are reported. Then corked streams write what they gathered.
     ///
     /// A tick queued by a microtask waits until the microtasks are done, as in Node.
     fn drain_until_quiet(self: &Rc<Self>) {
@@ -118,7 +171,8 @@ impl Core {
         self.watch.checkpoint_began();
         loop {
             self.drain_queues();
-            if !self.run_hosted_jobs() || self.lifetime.has_ended() {
+            let more = self.run_hosted_jobs() || self.report_rejections();
+            if !more || self.lifetime.has_ended() {
                 break;
             }
         }
@@ -146,10 +200,11 @@ impl Core {
     fn drain(self: &Rc<Self>) {
         while !self.lifetime.has_ended() {
             if !self.queues.in_microtasks.get() {
-                self.drain_queue(&self.queues.ticks);
+                self.drain_queue(&self.queues.ticks, &self.counters.ticks, |run| run());
                 self.queues.in_microtasks.set(true);
             }
-            self.drain_queue(&self.queues.microtasks);
+            let (queue, counter) = (&self.queues.microtasks, &self.counters.microtasks);
+            self.drain_queue(queue, counter, Microtask::run);
             self.queues.in_microtasks.set(false);
             if self.queues.ticks.borrow().is_empty() {
                 return;
@@ -157,17 +212,20 @@ impl Core {
         }
     }
 
-    fn drain_queue(self: &Rc<Self>, queue: &RefCell<VecDeque<Queued>>) {
-        let is_ticks = std::ptr::eq(queue, &self.queues.ticks);
-        let counter = if is_ticks { &self.counters.ticks } else { &self.counters.microtasks };
+    fn drain_queue<W>(
+        self: &Rc<Self>,
+        queue: &RefCell<VecDeque<Queued<W>>>,
+        counter: &Counter,
+        run: impl Fn(W) -> Result<()>,
+    ) {
         while !self.lifetime.has_ended() {
             // Not `while let`: its scrutinee would stay borrowed while the callback queues more.
             let next = queue.borrow_mut().pop_front();
-            let Some(Queued { label, run }) = next else { return };
+            let Some(Queued { label, work }) = next else { return };
             counter.add(1);
             self.causes.enter(label);
             event::microtask(label);
-            if let Err(error) = run() {
+            if let Err(error) = run(work) {
                 self.uncaught(error, label);
             }
             if counter.get() % LOOK_EVERY == 0 {
@@ -234,7 +292,7 @@ pub fn next_tick<R: Outcome>(callback: impl FnOnce() -> R + 'static) {
     let label = core.label(CallbackKind::Tick, Location::caller());
     let run: Callback = Box::new(move || callback().into_result());
     event::queued(label);
-    core.queues.push_tick(Queued { label, run });
+    core.queues.push_tick(Queued { label, work: run });
 }
 
 /// Queues a microtask: it runs in this task's checkpoint, behind the microtasks queued before.
@@ -251,5 +309,5 @@ pub fn queue_microtask<R: Outcome>(callback: impl FnOnce() -> R + 'static) {
     let label = core.label(CallbackKind::Microtask, Location::caller());
     let run: Callback = Box::new(move || callback().into_result());
     event::queued(label);
-    core.queues.push_microtask(Queued { label, run });
+    core.queues.push_microtask(label, Microtask::Call(run));
 }

@@ -11,12 +11,15 @@ use crate::clock::{self, Clock};
 use crate::error::Result;
 use crate::event_loop::checkpoint::Queues;
 use crate::event_loop::frame::Frames;
+#[cfg(feature = "async")]
+use crate::event_loop::futures::Futures;
 use crate::event_loop::hook::Hooks;
 use crate::event_loop::immediate::Immediates;
 use crate::event_loop::job::JobEntry;
 use crate::event_loop::lifetime::Lifetime;
 use crate::event_loop::phase::{Phase, Work};
-use crate::event_loop::remote::{Posted, Shared};
+use crate::event_loop::rejection::Rejections;
+use crate::event_loop::remote::{Message, Shared};
 use crate::event_loop::source::{SourceCounts, SourceSlot};
 use crate::event_loop::timers::TimerTask;
 use crate::event_loop::watch::Watch;
@@ -53,7 +56,7 @@ pub(crate) struct Core {
     /// Jobs that have not come back.
     pub(crate) jobs: RefCell<HashMap<JobId, JobEntry>>,
     pub(crate) shared: Arc<Shared>,
-    pub(crate) inbox: Receiver<Posted>,
+    pub(crate) inbox: Receiver<Message>,
 
     pub(crate) phase: Cell<Phase>,
     /// The task queue: what the running phase found ready. Empty between phases.
@@ -67,6 +70,9 @@ pub(crate) struct Core {
     pub(crate) immediates: RefCell<Immediates>,
     pub(crate) frames: RefCell<Frames>,
 
+    pub(crate) rejections: Rejections,
+    #[cfg(feature = "async")]
+    pub(crate) futures: RefCell<Futures>,
     pub(crate) hooks: Hooks,
     pub(crate) lifetime: Lifetime,
     /// Lent to one stream at a time, for the length of one read and its callback.

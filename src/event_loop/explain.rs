@@ -10,7 +10,7 @@ use crate::event_loop::core::Core;
 use crate::event_loop::phase::{Deferred, Work};
 use crate::reactor::Readiness;
 use crate::sys::fd;
-use crate::trace::{At, CallbackKind, Line, Resource, ResourceKind, Stack};
+use crate::trace::{At, Line, Resource, ResourceKind, Stack};
 
 /// The running callback and what caused it.
 ///
@@ -94,13 +94,16 @@ impl Core {
     }
 
     fn add_queued(&self, all: &mut Vec<Resource>) {
-        self.queues.each(|kind, queued| {
-            let kind = match kind {
-                CallbackKind::Tick => ResourceKind::Tick,
-                _ => ResourceKind::Microtask,
-            };
-            all.push(resource(kind, queued.label.at, "queued", size_of_val(&*queued.run), true));
-        });
+        let (mut ticks, mut microtasks) = (Vec::new(), Vec::new());
+        self.queues.each(
+            |label, bytes| ticks.push((label, bytes)),
+            |label, bytes| microtasks.push((label, bytes)),
+        );
+        for (kind, queued) in [(ResourceKind::Tick, ticks), (ResourceKind::Microtask, microtasks)] {
+            for (label, bytes) in queued {
+                all.push(resource(kind, label.at, "queued", bytes, true));
+            }
+        }
         self.immediates.borrow().each(|label, bytes, holds| {
             all.push(resource(ResourceKind::Immediate, label.at, "queued", bytes, holds));
         });
@@ -207,7 +210,7 @@ impl Core {
             match work {
                 Work::Ready(_, readiness) if *readiness != Readiness::NONE => sockets += 1,
                 Work::Completion(_) => completions += 1,
-                Work::Posted(_) => posted += 1,
+                Work::Message(_) => posted += 1,
                 _ => {}
             }
         }

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use crate::error::{Outcome, Result};
 use crate::event_loop::context::current;
 use crate::event_loop::core::{Core, Loop};
+use crate::event_loop::rejection::Rejection;
 use crate::event_loop::task::Uncaught;
 use crate::trace::{CallbackKind, Label};
 
@@ -86,6 +87,7 @@ impl<F: ?Sized> HookList<F> {
 }
 
 type OnUncaught = dyn FnMut(&Uncaught) -> Result<()>;
+type OnRejection = dyn FnMut(&Rejection) -> Result<()>;
 
 /// All hooks of a loop.
 pub(crate) struct Hooks {
@@ -93,6 +95,8 @@ pub(crate) struct Hooks {
     pub(crate) uncaught: HookList<OnUncaught>,
     pub(crate) before_exit: HookList<dyn FnMut(i32) -> Result<()>>,
     pub(crate) exit: HookList<dyn FnMut(i32) -> Result<()>>,
+    pub(crate) unhandled_rejection: HookList<OnRejection>,
+    pub(crate) rejection_handled: HookList<OnRejection>,
 }
 
 impl Hooks {
@@ -102,6 +106,8 @@ impl Hooks {
             uncaught: HookList::new(),
             before_exit: HookList::new(),
             exit: HookList::new(),
+            unhandled_rejection: HookList::new(),
+            rejection_handled: HookList::new(),
         }
     }
 }
@@ -112,6 +118,8 @@ enum HookKind {
     Uncaught,
     BeforeExit,
     Exit,
+    UnhandledRejection,
+    RejectionHandled,
 }
 
 /// A hook that was installed. Dropping it removes nothing.
@@ -130,6 +138,8 @@ impl Hook {
             HookKind::Uncaught => drop(hooks.uncaught.remove(id)),
             HookKind::BeforeExit => drop(hooks.before_exit.remove(id)),
             HookKind::Exit => drop(hooks.exit.remove(id)),
+            HookKind::UnhandledRejection => drop(hooks.unhandled_rejection.remove(id)),
+            HookKind::RejectionHandled => drop(hooks.rejection_handled.remove(id)),
         }
     }
 }
@@ -217,6 +227,41 @@ pub fn on_exit<R: Outcome>(mut hook: impl FnMut(i32) -> R + 'static) -> Hook {
     let label = core.label(CallbackKind::Exit, Location::caller());
     let id = core.hooks.exit.add(label, Box::new(move |code| hook(code).into_result()));
     Hook { core, kind: HookKind::Exit, id }
+}
+
+/// Installs a hook for promises that are rejected and have no reaction when the checkpoint has
+/// emptied both queues.
+///
+/// Without one, such a rejection is uncaught: [`on_uncaught`] hooks get it, else the loop ends.
+/// Node's [`unhandledRejection`](https://nodejs.org/api/process.html#event-unhandledrejection).
+///
+/// # Panics
+///
+/// If no loop is running on this thread.
+#[track_caller]
+pub fn on_unhandled_rejection<R: Outcome>(mut hook: impl FnMut(&Rejection) -> R + 'static) -> Hook {
+    let core = current();
+    let label = core.label(CallbackKind::Error, Location::caller());
+    let run = move |rejection: &Rejection| hook(rejection).into_result();
+    let id = core.hooks.unhandled_rejection.add(label, Box::new(run));
+    Hook { core, kind: HookKind::UnhandledRejection, id }
+}
+
+/// Installs a hook for promises that were reported as unhandled, and were handled afterwards.
+///
+/// It runs at the end of the checkpoint in which that happened. Node's
+/// [`rejectionHandled`](https://nodejs.org/api/process.html#event-rejectionhandled).
+///
+/// # Panics
+///
+/// If no loop is running on this thread.
+#[track_caller]
+pub fn on_rejection_handled<R: Outcome>(mut hook: impl FnMut(&Rejection) -> R + 'static) -> Hook {
+    let core = current();
+    let label = core.label(CallbackKind::Error, Location::caller());
+    let run = move |rejection: &Rejection| hook(rejection).into_result();
+    let id = core.hooks.rejection_handled.add(label, Box::new(run));
+    Hook { core, kind: HookKind::RejectionHandled, id }
 }
 
 impl Core {

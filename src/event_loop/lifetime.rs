@@ -19,6 +19,8 @@ pub(crate) struct Lifetime {
     exiting: Cell<bool>,
     /// Set by `stop`, until `run` returns.
     stopped: Cell<bool>,
+    /// Set when the future that the loop runs for is finished.
+    finished: Cell<bool>,
     code: Cell<i32>,
     failure: RefCell<Option<Error>>,
 }
@@ -54,6 +56,17 @@ impl Core {
             self.lifetime.stopped.set(true);
         }
         self.lifetime.stopped.get()
+    }
+
+    /// Makes the loop end at the end of this turn, as if nothing were alive.
+    #[cfg(feature = "async")]
+    pub(crate) fn finish_run(&self) {
+        self.lifetime.finished.set(true);
+    }
+
+    /// Whether what the loop runs for is done.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.lifetime.finished.get()
     }
 
     /// Ends the loop with code 1, after the exit hooks.

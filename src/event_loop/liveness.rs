@@ -18,6 +18,10 @@ pub(crate) enum Sleep {
 impl Core {
     /// Whether anything keeps the loop going.
     pub(crate) fn is_alive(self: &Rc<Self>) -> bool {
+        !self.is_finished() && self.is_anything_alive()
+    }
+
+    fn is_anything_alive(self: &Rc<Self>) -> bool {
         self.timers.borrow().holding() > 0
             || self.immediates.borrow().holding() > 0
             || self.sources.holding() > 0

@@ -1,18 +1,21 @@
 //! The event loop: one thread that sleeps in one place.
 
 pub(crate) mod builder;
-mod checkpoint;
+pub(crate) mod checkpoint;
 pub(crate) mod context;
 pub(crate) mod core;
 mod explain;
 mod frame;
+#[cfg(feature = "async")]
+pub(crate) mod futures;
 mod hook;
 mod immediate;
 mod job;
-mod lifetime;
+pub(crate) mod lifetime;
 mod liveness;
 pub(crate) mod phase;
 pub(crate) mod place;
+pub(crate) mod rejection;
 mod remote;
 mod sleep;
 pub(crate) mod source;
@@ -32,9 +35,13 @@ pub use builder::Builder;
 pub use checkpoint::{Hosted, next_tick, queue_microtask};
 pub use explain::{resources, stack, why_alive};
 pub use frame::{FrameRequest, request_frame};
-pub use hook::{Hook, before_exit, on_exit, on_prepare, on_uncaught};
+pub use hook::{
+    Hook, before_exit, on_exit, on_prepare, on_rejection_handled, on_uncaught,
+    on_unhandled_rejection,
+};
 pub use immediate::{Immediate, set_immediate};
 pub use lifetime::{exit, exit_code, set_exit_code, stop};
+pub use rejection::Rejection;
 pub use remote::{KeepAlive, LoopGone, Remote, keep_alive, remote};
 pub use task::Uncaught;
 pub use timers::Timer;
@@ -285,6 +292,25 @@ impl EventLoop {
         Remote::of(&self.core)
     }
 
+    /// For the free functions that make a loop: a second one on a running one's thread is a
+    /// likelier mistake than whatever building it would run into.
+    #[track_caller]
+    pub(crate) fn new_unless_busy() -> Result<EventLoop> {
+        if context::try_current().is_some() {
+            return Err(Error::loop_busy());
+        }
+        EventLoop::new()
+    }
+
+    /// Tears the loop down; then ends the process, if `exit` or an exit code asks for that.
+    pub(crate) fn tear_down_and_end(self, code: i32) {
+        let asked_to = self.core.lifetime.has_ended();
+        drop(self);
+        if asked_to || code != 0 {
+            lifetime::end_process(code);
+        }
+    }
+
     fn enter_loop(&self) -> Result<Entered> {
         if self.core.lifetime.has_ended() {
             return Err(Error::loop_ended());
@@ -343,17 +369,9 @@ impl fmt::Debug for EventLoop {
 /// With the panic of a callback, if no [`on_uncaught`] hook takes it.
 #[track_caller]
 pub fn run<R: Outcome>(main: impl FnOnce() -> R) -> Result<()> {
-    // Before building: a second loop on a running one's thread is the likelier mistake.
-    if context::try_current().is_some() {
-        return Err(Error::loop_busy());
-    }
-    let event_loop = EventLoop::new()?;
+    let event_loop = EventLoop::new_unless_busy()?;
     let code = event_loop.run(main)?;
-    let asked_to = event_loop.core.lifetime.has_ended();
-    drop(event_loop);
-    if asked_to || code != 0 {
-        lifetime::end_process(code);
-    }
+    event_loop.tear_down_and_end(code);
     Ok(())
 }
 

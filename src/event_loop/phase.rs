@@ -2,9 +2,11 @@
 
 use std::rc::Rc;
 
+#[cfg(feature = "async")]
+use crate::event_loop::checkpoint::Microtask;
 use crate::event_loop::core::{Core, Loop};
 use crate::event_loop::frame::FrameEntry;
-use crate::event_loop::remote::Posted;
+use crate::event_loop::remote::Message;
 use crate::pool::Done;
 use crate::reactor::Readiness;
 use crate::slots::Key;
@@ -44,7 +46,7 @@ pub(crate) enum Work {
     /// A source became ready, or had used up its budget. May turn into several tasks, or none.
     Ready(Key, Readiness),
     Completion(Box<Done>),
-    Posted(Posted),
+    Message(Message),
     Immediate(Key),
     Frame(Box<FrameEntry>),
     /// The loop's own code, which makes tasks or not.
@@ -93,14 +95,26 @@ impl Core {
                 }
             }
             Work::Completion(done) => self.complete_job(*done),
-            Work::Posted(posted) => {
-                let label =
-                    Label { kind: CallbackKind::Posted, at: posted.at, cause: Cause::OUTSIDE };
-                self.task(label, posted.run);
-            }
+            Work::Message(message) => self.run_message(message),
             Work::Immediate(key) => self.run_immediate(key),
             Work::Frame(entry) => self.run_frame(*entry),
             Work::Deferred(deferred) => (deferred.run)(self),
+        }
+    }
+
+    fn run_message(self: &Rc<Self>, message: Message) {
+        match message {
+            Message::Call(posted) => {
+                let kind = CallbackKind::Posted;
+                let label = Label { kind, at: posted.at, cause: Cause::OUTSIDE };
+                self.task(label, posted.run);
+            }
+            // An event that only wakes a future is a task too: the poll is its microtask.
+            #[cfg(feature = "async")]
+            Message::Wake(label, runnable) => self.task(label, || {
+                self.queues.push_microtask(label, Microtask::Poll(runnable));
+                Ok(())
+            }),
         }
     }
 

@@ -14,11 +14,13 @@ use crate::event_loop::core::Core;
 use crate::event_loop::phase::Work;
 use crate::reactor::Notifier;
 use crate::trace::At;
+#[cfg(feature = "async")]
+use crate::trace::Label;
 
 /// What the loop shares with other threads.
 pub(crate) struct Shared {
     notifier: Notifier,
-    inbox: Sender<Posted>,
+    inbox: Sender<Message>,
     pub(crate) stop: AtomicBool,
     keep_alives: AtomicUsize,
     /// Where each living `KeepAlive` was made; only looked at to explain.
@@ -26,14 +28,22 @@ pub(crate) struct Shared {
     next_keep_alive: AtomicUsize,
 }
 
-/// A closure in the inbox.
+/// What is in the inbox.
+pub(crate) enum Message {
+    Call(Posted),
+    /// A future was woken by another thread.
+    #[cfg(feature = "async")]
+    Wake(Label, async_task::Runnable),
+}
+
+/// A closure from another thread.
 pub(crate) struct Posted {
     pub(crate) at: At,
     pub(crate) run: Box<dyn FnOnce() -> Result<()> + Send>,
 }
 
 impl Shared {
-    pub(crate) fn new(notifier: Notifier, inbox: Sender<Posted>) -> Shared {
+    pub(crate) fn new(notifier: Notifier, inbox: Sender<Message>) -> Shared {
         Shared {
             notifier,
             inbox,
@@ -60,6 +70,13 @@ impl Shared {
         self.kept_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Puts a message into the inbox and wakes the loop; gives it back if there is no loop.
+    pub(crate) fn send(&self, message: Message) -> std::result::Result<(), Message> {
+        self.inbox.send(message).map_err(|error| error.0)?;
+        self.notifier.notify();
+        Ok(())
+    }
+
     fn keep_alive(self: &Arc<Self>, at: At) -> KeepAlive {
         let id = self.next_keep_alive.fetch_add(1, Ordering::Relaxed) as u64;
         self.lock_kept_at().push((id, at));
@@ -82,7 +99,7 @@ impl Core {
                 .map(|done| Work::Completion(Box::new(done))),
         );
         let posted = self.inbox.len();
-        tasks.extend(self.inbox.try_iter().take(posted).map(Work::Posted));
+        tasks.extend(self.inbox.try_iter().take(posted).map(Work::Message));
     }
 }
 
@@ -126,9 +143,8 @@ impl Remote {
         callback: F,
     ) -> std::result::Result<(), LoopGone> {
         let run = Box::new(move || callback().into_result());
-        self.0.inbox.send(Posted { at: Location::caller(), run }).map_err(|_| LoopGone(()))?;
-        self.0.notifier.notify();
-        Ok(())
+        let posted = Posted { at: Location::caller(), run };
+        self.0.send(Message::Call(posted)).map_err(|_| LoopGone(()))
     }
 
     /// Ends the loop's sleep, if it sleeps: it makes one turn. Many wakes in a row are one.

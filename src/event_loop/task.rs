@@ -8,6 +8,7 @@ use std::rc::Rc;
 use crate::error::{Error, Result};
 use crate::event_loop::core::Core;
 use crate::event_loop::lifetime::ExitUnwind;
+use crate::event_loop::rejection::Rejection;
 use crate::trace::{CallbackKind, Label, Line, event};
 
 /// A failure that no callback's owner took: see [`on_uncaught`](crate::on_uncaught).
@@ -15,6 +16,7 @@ use crate::trace::{CallbackKind, Label, Line, event};
 pub struct Uncaught {
     error: Error,
     label: Label,
+    rejection: Option<Rejection>,
 }
 
 impl Uncaught {
@@ -28,9 +30,14 @@ impl Uncaught {
         self.label.kind
     }
 
-    /// The line that registered the callback.
+    /// The line that registered the callback; for a rejection, the one that made the promise.
     pub fn at(&self) -> &'static Location<'static> {
         self.label.at
+    }
+
+    /// The rejection that nobody handled, if that is what this is.
+    pub fn rejection(&self) -> Option<&Rejection> {
+        self.rejection.as_ref()
     }
 }
 
@@ -91,16 +98,25 @@ impl Core {
 
     /// Reports a failure to the hooks; with none, the loop ends.
     pub(crate) fn uncaught(self: &Rc<Self>, error: Error, label: Label) {
+        self.report(Uncaught { error, label, rejection: None });
+    }
+
+    /// The same for a rejection that has no hook of its own.
+    pub(crate) fn uncaught_rejection(self: &Rc<Self>, rejection: Rejection, label: Label) {
+        let error = rejection.error();
+        self.report(Uncaught { error, label, rejection: Some(rejection) });
+    }
+
+    fn report(self: &Rc<Self>, uncaught: Uncaught) {
+        let Uncaught { error, label, .. } = &uncaught;
+        let label = *label;
         if self.lifetime.has_ended() {
             // The exit hooks have run: what fails afterwards can only be told to the log.
-            event::late_failure(label, &error);
-            return;
+            return event::late_failure(label, error);
         }
         if self.hooks.uncaught.is_empty() {
-            self.end_failed(error);
-            return;
+            return self.end_failed(error.clone());
         }
-        let uncaught = Uncaught { error, label };
         for id in self.hooks.uncaught.ids() {
             let Some(mut hook) = self.hooks.uncaught.take(id) else { continue };
             let outcome = catch_unwind(AssertUnwindSafe(|| (hook.run)(&uncaught)));

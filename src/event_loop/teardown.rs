@@ -22,6 +22,8 @@ impl Core {
         let mut first_panic = None;
         // Dropping one thing may queue another. A chain that never ends is the user's own.
         while self.drop_what_is_left(&mut first_panic) > 0 {}
+        #[cfg(feature = "async")]
+        self.drop_futures(&mut first_panic);
         self.close(&mut first_panic);
         while self.drop_what_is_left(&mut first_panic) > 0 {}
         drop(entered);
@@ -31,12 +33,24 @@ impl Core {
         }
     }
 
+    /// Futures are dropped by being woken: the poll that is queued is dropped unrun.
+    #[cfg(feature = "async")]
+    fn drop_futures(&self, panic: &mut FirstPanic) {
+        // A waker of the user's is not among them, and dropping a future may spawn another.
+        while self.wake_all_futures() > 0 {
+            self.receive_last_wakes(|| while self.drop_what_is_left(panic) > 0 {});
+        }
+    }
+
     /// Returns how much there was.
     fn drop_what_is_left(&self, panic: &mut FirstPanic) -> usize {
         let (ticks, microtasks, corked) = self.queues.take_all();
+        let (unhandled, handled_late) = self.rejections.take_all();
         drop_each(ticks, panic)
             + drop_each(microtasks, panic)
             + drop_each(corked, panic)
+            + drop_each(unhandled, panic)
+            + drop_each(handled_late, panic)
             + drop_each(self.tasks.take(), panic)
             + drop_each(self.pending.take(), panic)
             + drop_each(self.closing.take(), panic)
@@ -49,6 +63,8 @@ impl Core {
             + drop_each(self.hooks.uncaught.take_all(), panic)
             + drop_each(self.hooks.before_exit.take_all(), panic)
             + drop_each(self.hooks.exit.take_all(), panic)
+            + drop_each(self.hooks.unhandled_rejection.take_all(), panic)
+            + drop_each(self.hooks.rejection_handled.take_all(), panic)
             + drop_each(self.queues.take_host(), panic)
     }
 

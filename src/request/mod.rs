@@ -1,5 +1,8 @@
 //! Requests: operations that are asked for once and answered once.
 
+#[cfg(feature = "async")]
+mod future;
+
 use std::fmt;
 use std::panic::Location;
 
@@ -7,6 +10,7 @@ use crate::error::{Outcome, Result};
 use crate::event_loop::context::current;
 use crate::event_loop::core::Loop;
 use crate::pool::{JobId, Lane};
+use crate::promise::Promise;
 use crate::trace::{At, CallbackKind, Label};
 
 /// An operation that has not begun: a file read, a connect.
@@ -25,7 +29,7 @@ use crate::trace::{At, CallbackKind, Label};
 /// })
 /// # }
 /// ```
-#[must_use = "a request does nothing until `callback` is called"]
+#[must_use = "a request does nothing until it is used: `callback`, `promise` or `.await`"]
 pub struct Request<T> {
     at: At,
     begin: Begin<T>,
@@ -44,6 +48,16 @@ pub(crate) enum Underway {
     Job(Option<JobId>),
     /// By the one who does it. Returns whether it could be.
     Other(Box<dyn Fn(&Loop) -> bool>),
+}
+
+impl Underway {
+    fn cancel(&self, core: &Loop) -> bool {
+        match self {
+            Underway::Job(Some(id)) => core.cancel_job(*id),
+            Underway::Job(None) => false,
+            Underway::Other(cancel) => cancel(core),
+        }
+    }
 }
 
 impl<T: 'static> Request<T> {
@@ -89,6 +103,31 @@ impl<T: 'static> Request<T> {
     }
 }
 
+impl<T: 'static> Request<T> {
+    /// Starts the operation and gives a promise for its result.
+    ///
+    /// The promise is settled in a task of its own in Poll; its reactions are that task's
+    /// microtasks.
+    ///
+    /// # Panics
+    ///
+    /// If no loop is running on this thread.
+    #[track_caller]
+    pub fn promise(self) -> Promise<T> {
+        let (promise, resolver) = Promise::with_resolver();
+        let core = current();
+        let label = core.label(CallbackKind::Completion, self.at);
+        let complete = move |core: &Loop, result: Result<T>| {
+            core.task(label, || {
+                resolver.settle(result);
+                Ok(())
+            });
+        };
+        (self.begin)(&core, label, Box::new(complete));
+        promise
+    }
+}
+
 impl<T> fmt::Debug for Request<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request").field("at", &self.at).finish_non_exhaustive()
@@ -107,11 +146,7 @@ impl Pending {
     ///
     /// Returns `false` if it runs or is done: then the callback gets its result.
     pub fn cancel(&self) -> bool {
-        match &self.underway {
-            Underway::Job(Some(id)) => self.core.cancel_job(*id),
-            Underway::Job(None) => false,
-            Underway::Other(cancel) => cancel(&self.core),
-        }
+        self.underway.cancel(&self.core)
     }
 }
 

@@ -178,6 +178,13 @@ pub(crate) fn resource_failed(kind: &str, label: Label, error: &Error) {
     warn!(name: "failed", target: RESOURCE, kind, %at, %error, "failed, and nobody handles it");
 }
 
+/// The error of a spawned future that nobody awaits.
+#[cfg(feature = "async")]
+pub(crate) fn future_failed(label: Label, error: &Error) {
+    let at = Line(label.at);
+    warn!(name: "future_failed", target: TASK, %at, %error, "failed, and nobody awaits it");
+}
+
 /// A callback that failed when the loop had ended already.
 pub(crate) fn late_failure(label: Label, error: &Error) {
     let (kind, at) = (label.kind, Line(label.at));

@@ -39,6 +39,10 @@ pub enum CallbackKind {
     Tick,
     /// A `queue_microtask` callback.
     Microtask,
+    /// A promise reaction.
+    Reaction,
+    /// The poll of a woken future.
+    Future,
     /// The jobs of a hosted engine, run by the checkpoint hook.
     Hosted,
     /// A closure posted by another thread.
@@ -81,6 +85,8 @@ impl CallbackKind {
             CallbackKind::Prepare => "prepare",
             CallbackKind::Tick => "tick",
             CallbackKind::Microtask => "microtask",
+            CallbackKind::Reaction => "reaction",
+            CallbackKind::Future => "future",
             CallbackKind::Hosted => "hosted",
             CallbackKind::Posted => "posted",
             CallbackKind::Completion => "completion",

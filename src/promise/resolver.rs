@@ -1,0 +1,190 @@
+//! What settles a promise, and with what.
+
+use std::fmt;
+use std::rc::Rc;
+
+use crate::error::{Error, Result};
+use crate::event_loop::checkpoint::Microtask;
+use crate::promise::Promise;
+use crate::promise::shared::{Call, Reaction, Shared};
+use crate::promise::then;
+use crate::trace::Label;
+
+/// What a promise may be rejected with: anything that can be shown, and made from an [`Error`] (the
+/// library itself rejects with one, for a panic in a handler).
+pub trait Reason: fmt::Debug + From<Error> + 'static {}
+
+impl<E: fmt::Debug + From<Error> + 'static> Reason for E {}
+
+/// Settles one promise, once: the first call wins, the others do nothing.
+pub struct Resolver<T, E = Error> {
+    shared: Rc<Shared<T, E>>,
+    epoch: u32,
+}
+
+/// What a promise is resolved with: what a handler returns, in all its forms.
+pub enum Resolution<T, E = Error> {
+    /// Fulfils the promise.
+    Value(T),
+    /// Rejects the promise.
+    Reason(E),
+    /// Makes the promise follow another one: settled as it is, two jobs later.
+    Promise(Promise<T, E>),
+    /// Makes the promise follow something else that can be waited for: asked in a job of its own.
+    Like(Box<dyn PromiseLike<T, E>>),
+}
+
+/// Something that will call a resolver: what ECMAScript calls a thenable.
+///
+/// A closure is one.
+pub trait PromiseLike<T, E = Error> {
+    /// Arranges for the resolver to be called. It is called once, in a job of its own; a panic in
+    /// it rejects the promise, unless the resolver was called before.
+    fn then(self: Box<Self>, resolver: Resolver<T, E>);
+}
+
+impl<T, E, F: FnOnce(Resolver<T, E>)> PromiseLike<T, E> for F {
+    fn then(self: Box<Self>, resolver: Resolver<T, E>) {
+        self(resolver);
+    }
+}
+
+impl<T, E> From<Result<T, E>> for Resolution<T, E> {
+    fn from(result: Result<T, E>) -> Resolution<T, E> {
+        match result {
+            Ok(value) => Resolution::Value(value),
+            Err(reason) => Resolution::Reason(reason),
+        }
+    }
+}
+
+impl<T, E> From<Promise<T, E>> for Resolution<T, E> {
+    fn from(promise: Promise<T, E>) -> Resolution<T, E> {
+        Resolution::Promise(promise)
+    }
+}
+
+impl<T: 'static, E: Reason> Resolver<T, E> {
+    /// The resolver of a new promise.
+    pub(crate) fn first(shared: Rc<Shared<T, E>>) -> Resolver<T, E> {
+        let epoch = shared.epoch.get();
+        Resolver { shared, epoch }
+    }
+
+    /// Fulfils the promise with a value.
+    pub fn resolve(&self, value: T) {
+        self.settle(Ok(value));
+    }
+
+    /// Rejects the promise.
+    pub fn reject(&self, reason: impl Into<E>) {
+        self.settle(Err(reason.into()));
+    }
+
+    /// Fulfils or rejects the promise.
+    pub fn settle(&self, result: Result<T, E>) {
+        if self.spend().is_some() {
+            self.shared.settle(result);
+        }
+    }
+
+    /// Resolves the promise with a value, a reason, another promise or something like one.
+    ///
+    /// A promise that is resolved with itself is rejected. ECMA-262 §27.2.1.3.2.
+    pub fn resolve_with(&self, resolution: impl Into<Resolution<T, E>>) {
+        let resolution = resolution.into();
+        let Some(next) = self.spend() else { return };
+        match resolution {
+            Resolution::Value(value) => self.shared.settle(Ok(value)),
+            Resolution::Reason(reason) => self.shared.settle(Err(reason)),
+            Resolution::Promise(promise) => self.follow(promise, next),
+            Resolution::Like(like) => self.job(move || next.ask(like)),
+        }
+    }
+
+    /// Whether the promise is settled, or follows another.
+    pub fn is_spent(&self) -> bool {
+        self.shared.epoch.get() != self.epoch
+    }
+
+    /// Spends this pair of resolving functions; a new pair goes on where the promise follows.
+    fn spend(&self) -> Option<Resolver<T, E>> {
+        if self.is_spent() {
+            return None;
+        }
+        self.shared.epoch.set(self.epoch + 1);
+        Some(Resolver { shared: Rc::clone(&self.shared), epoch: self.epoch + 1 })
+    }
+
+    /// ECMA-262 §27.2.2.2: one job that calls `then`, and a reaction that settles.
+    fn follow(&self, promise: Promise<T, E>, next: Resolver<T, E>) {
+        if Rc::ptr_eq(&promise.shared, &self.shared) {
+            let error = Error::new("a promise cannot be resolved with itself");
+            return self.shared.settle(Err(E::from(error)));
+        }
+        self.job(move || promise.forward(next));
+    }
+
+    fn job(&self, job: impl FnOnce() + 'static) {
+        let (core, label) = (&self.shared.core, self.shared.label);
+        core.queues.push_microtask(label, Microtask::Job(Box::new(Call(job))));
+    }
+
+    fn ask(self, like: Box<dyn PromiseLike<T, E>>) {
+        let failed = self.clone();
+        if let Err(error) = then::catch(move || like.then(self)) {
+            failed.reject(E::from(error));
+        }
+    }
+}
+
+impl<T: 'static, E: Reason> Promise<T, E> {
+    /// Settles another promise as this one, by a reaction.
+    pub(crate) fn forward(self, to: Resolver<T, E>) {
+        let label = self.shared.label;
+        self.give_to(Box::new(Forward { source: None, to, label }));
+    }
+
+    /// Adds a reaction, which takes over this handle's share of the value.
+    pub(crate) fn give_to(self, reaction: Box<dyn Reaction<T, E>>) {
+        self.shared.consumer_added();
+        self.shared.react(reaction);
+    }
+}
+
+struct Forward<T, E> {
+    source: Option<Rc<Shared<T, E>>>,
+    to: Resolver<T, E>,
+    label: Label,
+}
+
+impl<T: 'static, E: Reason> Reaction<T, E> for Forward<T, E> {
+    fn label(&self) -> Label {
+        self.label
+    }
+
+    fn into_microtask(mut self: Box<Self>, source: Rc<Shared<T, E>>) -> Option<Microtask> {
+        self.source = Some(source);
+        Some(Microtask::Job(self))
+    }
+}
+
+impl<T: 'static, E: Reason> crate::event_loop::checkpoint::Job for Forward<T, E> {
+    fn run(self: Box<Self>) {
+        if let Some(result) = self.source.and_then(|source| source.take()) {
+            self.to.settle(result);
+        }
+    }
+}
+
+impl<T, E> Clone for Resolver<T, E> {
+    fn clone(&self) -> Resolver<T, E> {
+        Resolver { shared: Rc::clone(&self.shared), epoch: self.epoch }
+    }
+}
+
+impl<T: 'static, E: Reason> fmt::Debug for Resolver<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Resolver").field("spent", &self.is_spent()).finish_non_exhaustive()
+    }
+}

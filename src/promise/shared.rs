@@ -1,0 +1,205 @@
+//! The state of a promise.
+//!
+//! Whoever may still take the value is a consumer: each handle, and each reaction. The value is
+//! cloned for all but the last, and the clone is made where no borrow is held.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use crate::error::{Error, Result};
+use crate::event_loop::checkpoint::{Job, Microtask};
+use crate::event_loop::core::Loop;
+use crate::event_loop::rejection::Rejected;
+use crate::promise::resolver::Reason;
+use crate::trace::Label;
+
+pub(crate) struct Shared<T, E> {
+    pub(crate) core: Loop,
+    /// Where the promise was made.
+    pub(crate) label: Label,
+    state: RefCell<State<T, E>>,
+    consumers: Cell<usize>,
+    /// Set when the promise was cloned for the first time.
+    clone: Cell<Option<CloneFn<T, E>>>,
+    /// Resolvers of an earlier epoch are spent: ECMA-262's `alreadyResolved`, one per pair of
+    /// resolving functions.
+    pub(crate) epoch: Cell<u32>,
+    /// There is, or was, a reaction.
+    handled: Cell<bool>,
+    /// It was reported as unhandled.
+    reported: Cell<bool>,
+}
+
+type CloneFn<T, E> = fn(&Result<T, E>) -> Result<T, E>;
+
+enum State<T, E> {
+    Pending(Vec<Box<dyn Reaction<T, E>>>),
+    /// `None` once the last consumer has taken it, and while it is being cloned.
+    Settled(Option<Result<T, E>>),
+}
+
+/// What runs when a promise is settled. Its own box becomes the microtask.
+pub(crate) trait Reaction<T, E> {
+    fn label(&self) -> Label;
+    /// Makes it a job that will take the result from `source`; or does without one, as an await.
+    fn into_microtask(self: Box<Self>, source: Rc<Shared<T, E>>) -> Option<Microtask>;
+}
+
+impl<T: 'static, E: Reason> Shared<T, E> {
+    pub(crate) fn pending(core: &Loop, label: Label) -> Rc<Shared<T, E>> {
+        Rc::new(Shared {
+            core: Rc::clone(core),
+            label,
+            state: RefCell::new(State::Pending(Vec::new())),
+            consumers: Cell::new(1),
+            clone: Cell::new(None),
+            epoch: Cell::new(0),
+            handled: Cell::new(false),
+            reported: Cell::new(false),
+        })
+    }
+
+    pub(crate) fn is_pending(&self) -> bool {
+        matches!(*self.state.borrow(), State::Pending(_))
+    }
+
+    /// One more consumer, and a way to serve it.
+    pub(crate) fn share(&self, clone: CloneFn<T, E>) {
+        self.clone.set(Some(clone));
+        self.consumer_added();
+    }
+
+    pub(crate) fn consumer_added(&self) {
+        self.consumers.set(self.consumers.get() + 1);
+    }
+
+    /// Adds a reaction, which is a consumer that the caller has counted. ECMA-262 §27.2.5.4.1.
+    pub(crate) fn react(self: &Rc<Self>, reaction: Box<dyn Reaction<T, E>>) {
+        if !self.handled.replace(true) && self.reported.get() {
+            self.core.note_handled_late(Rc::clone(self) as Rc<dyn Rejected>);
+        }
+        let ready = match &mut *self.state.borrow_mut() {
+            State::Pending(reactions) => {
+                reactions.push(reaction);
+                None
+            }
+            State::Settled(_) => Some(reaction),
+        };
+        if let Some(reaction) = ready {
+            self.queue(reaction);
+        }
+    }
+
+    /// Fulfils or rejects the promise, and queues its reactions in the order they were added.
+    /// ECMA-262 §27.2.1.4 and §27.2.1.7.
+    pub(crate) fn settle(self: &Rc<Self>, result: Result<T, E>) {
+        let unhandled = result.is_err() && !self.handled.get();
+        let before = self.state.replace(State::Settled(Some(result)));
+        if let State::Pending(reactions) = before {
+            for reaction in reactions {
+                self.queue(reaction);
+            }
+        }
+        if unhandled {
+            self.core.note_rejection(Rc::clone(self) as Rc<dyn Rejected>);
+        } else if self.consumers.get() == 0 {
+            // Nobody will ever take it.
+            self.drop_result();
+        }
+    }
+
+    fn queue(self: &Rc<Self>, reaction: Box<dyn Reaction<T, E>>) {
+        let label = reaction.label();
+        if let Some(microtask) = reaction.into_microtask(Rc::clone(self)) {
+            self.core.queues.push_microtask(label, microtask);
+        }
+    }
+
+    /// The result, for one consumer: a clone if there are others, itself for the last.
+    pub(crate) fn take(&self) -> Option<Result<T, E>> {
+        self.consumers.set(self.consumers.get() - 1);
+        let result = match &mut *self.state.borrow_mut() {
+            State::Settled(result) => result.take(),
+            State::Pending(_) => None,
+        };
+        let clone = self.clone.get().filter(|_| self.consumers.get() > 0);
+        match (&result, clone) {
+            (Some(value), Some(clone)) => {
+                // The user's `clone` runs while the value is out of its place.
+                let copy = clone(value);
+                self.state.replace(State::Settled(result));
+                Some(copy)
+            }
+            _ => result,
+        }
+    }
+}
+
+impl<T, E> Shared<T, E> {
+    /// A handle or a reaction went without taking the value.
+    pub(crate) fn consumer_gone(&self) {
+        self.consumers.set(self.consumers.get() - 1);
+        // A rejection is kept until it has been reported, or handled.
+        if self.consumers.get() == 0 && self.handled.get() {
+            self.drop_result();
+        }
+    }
+
+    fn drop_result(&self) {
+        let result = match &mut *self.state.borrow_mut() {
+            State::Settled(result) => result.take(),
+            State::Pending(_) => None,
+        };
+        drop(result);
+    }
+}
+
+impl<T: 'static, E: Reason> Rejected for Shared<T, E> {
+    fn is_handled(&self) -> bool {
+        self.handled.get()
+    }
+
+    fn with_reason(&self, see: &mut dyn FnMut(&dyn Any)) {
+        // Out of its place while somebody looks, who may do anything.
+        let result = match &mut *self.state.borrow_mut() {
+            State::Settled(result) => result.take(),
+            State::Pending(_) => None,
+        };
+        if let Some(Err(reason)) = &result {
+            see(reason);
+        }
+        if let State::Settled(place) = &mut *self.state.borrow_mut() {
+            *place = result;
+        }
+    }
+
+    fn to_error(&self) -> Error {
+        let mut error = None;
+        self.with_reason(&mut |reason| {
+            error = match (reason.downcast_ref::<Error>(), reason.downcast_ref::<E>()) {
+                (Some(reason), _) => Some(reason.clone()),
+                (None, Some(reason)) => Some(Error::new(format!("rejected: {reason:?}"))),
+                (None, None) => None,
+            };
+        });
+        error.unwrap_or_else(|| Error::new("rejected, and the reason is in use elsewhere"))
+    }
+
+    fn label(&self) -> Label {
+        self.label
+    }
+
+    fn set_reported(&self) {
+        self.reported.set(true);
+    }
+}
+
+/// A job made of a boxed closure, for the rare ones.
+pub(crate) struct Call<F>(pub(crate) F);
+
+impl<F: FnOnce()> Job for Call<F> {
+    fn run(self: Box<Self>) {
+        (self.0)();
+    }
+}

@@ -1,0 +1,199 @@
+//! Reactions: `react`, and what is made of it.
+
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::rc::Rc;
+
+use crate::error::{Error, Result};
+use crate::event_loop::checkpoint::{Job, Microtask};
+use crate::event_loop::lifetime::ExitUnwind;
+use crate::promise::Promise;
+use crate::promise::resolver::{Reason, Resolution, Resolver};
+use crate::promise::shared::{Reaction, Shared};
+use crate::trace::{At, CallbackKind, Label};
+
+impl<T: 'static, E: Reason> Promise<T, E> {
+    /// Calls `f` with the result, as a microtask, and gives a promise for what it returns: the
+    /// primitive under all others.
+    ///
+    /// A panic in `f` rejects the new promise. ECMA-262 §27.2.5.4.
+    #[track_caller]
+    pub fn react<U: 'static, E2: Reason, O: Into<Resolution<U, E2>>>(
+        self,
+        f: impl FnOnce(Result<T, E>) -> O + 'static,
+    ) -> Promise<U, E2> {
+        self.react_at(Location::caller(), f)
+    }
+
+    /// Calls `f` with the value; the new promise is fulfilled with what it returns.
+    #[track_caller]
+    pub fn then<U: 'static>(self, f: impl FnOnce(T) -> U + 'static) -> Promise<U, E> {
+        self.react_at(Location::caller(), move |result| result.map(f))
+    }
+
+    /// Calls `f` with the value; the new promise follows the one that it returns.
+    #[track_caller]
+    pub fn and_then<U: 'static>(
+        self,
+        f: impl FnOnce(T) -> Promise<U, E> + 'static,
+    ) -> Promise<U, E> {
+        self.react_at(Location::caller(), move |result| match result {
+            Ok(value) => Resolution::Promise(f(value)),
+            Err(reason) => Resolution::Reason(reason),
+        })
+    }
+
+    /// Calls `f` with the value; the new promise is fulfilled or rejected with its result.
+    #[track_caller]
+    pub fn try_then<U: 'static>(
+        self,
+        f: impl FnOnce(T) -> Result<U, E> + 'static,
+    ) -> Promise<U, E> {
+        self.react_at(Location::caller(), move |result| result.and_then(f))
+    }
+
+    /// Calls `ok` with the value or `err` with the reason: `then` with both its arms.
+    #[track_caller]
+    pub fn then_or<U: 'static>(
+        self,
+        ok: impl FnOnce(T) -> U + 'static,
+        err: impl FnOnce(E) -> U + 'static,
+    ) -> Promise<U, E> {
+        self.react_at(Location::caller(), move |result| {
+            Resolution::Value(match result {
+                Ok(value) => ok(value),
+                Err(reason) => err(reason),
+            })
+        })
+    }
+
+    /// Calls `f` with the reason; the new promise is fulfilled with what it returns.
+    #[track_caller]
+    pub fn catch(self, f: impl FnOnce(E) -> T + 'static) -> Promise<T, E> {
+        self.react_at(Location::caller(), move |result| Resolution::Value(result.unwrap_or_else(f)))
+    }
+
+    /// Calls `f` with the reason; the new promise follows the one that it returns.
+    #[track_caller]
+    pub fn or_else(self, f: impl FnOnce(E) -> Promise<T, E> + 'static) -> Promise<T, E> {
+        self.react_at(Location::caller(), move |result| match result {
+            Ok(value) => Resolution::Value(value),
+            Err(reason) => Resolution::Promise(f(reason)),
+        })
+    }
+
+    /// Calls `f` in either case. The new promise has this one's result, unless `f` panics, or
+    /// returns an error or a promise that is rejected. ECMA-262 §27.2.5.3.
+    #[track_caller]
+    pub fn finally<S: Settle<E>>(self, f: impl FnOnce() -> S + 'static) -> Promise<T, E> {
+        let at = Location::caller();
+        self.react_at(at, move |result| {
+            // `f` may reject; its value is waited for and ignored.
+            let after = f().into_promise();
+            Resolution::Promise(after.react_at(at, move |settled| match settled {
+                Ok(_) => result,
+                Err(reason) => Err(reason),
+            }))
+        })
+    }
+
+    pub(crate) fn react_at<U: 'static, E2: Reason, O: Into<Resolution<U, E2>>>(
+        self,
+        at: At,
+        f: impl FnOnce(Result<T, E>) -> O + 'static,
+    ) -> Promise<U, E2> {
+        let core = Rc::clone(&self.shared.core);
+        let label = core.label(CallbackKind::Reaction, at);
+        let derived = Shared::pending(&core, label);
+        let target = Resolver::first(Rc::clone(&derived));
+        self.give_to(Box::new(Then { source: None, f, target, label }));
+        Promise { shared: derived }
+    }
+}
+
+/// What a `finally` callback may return: `()`, a `Result<(), E>`, or a promise of anything.
+pub trait Settle<E> {
+    /// What the promise of it is fulfilled with, and nobody looks at.
+    #[doc(hidden)]
+    type Value: 'static;
+    #[doc(hidden)]
+    fn into_promise(self) -> Promise<Self::Value, E>;
+}
+
+impl<E: Reason> Settle<E> for () {
+    type Value = ();
+
+    fn into_promise(self) -> Promise<(), E> {
+        Promise::settled(Ok(()))
+    }
+}
+
+impl<E: Reason> Settle<E> for Result<(), E> {
+    type Value = ();
+
+    fn into_promise(self) -> Promise<(), E> {
+        Promise::settled(self)
+    }
+}
+
+impl<U: 'static, E: Reason> Settle<E> for Promise<U, E> {
+    type Value = U;
+
+    fn into_promise(self) -> Promise<U, E> {
+        self
+    }
+}
+
+struct Then<T, E, U, E2, F> {
+    source: Option<Rc<Shared<T, E>>>,
+    f: F,
+    target: Resolver<U, E2>,
+    label: Label,
+}
+
+impl<T, E, U, E2, O, F> Reaction<T, E> for Then<T, E, U, E2, F>
+where
+    T: 'static,
+    E: Reason,
+    U: 'static,
+    E2: Reason,
+    O: Into<Resolution<U, E2>>,
+    F: FnOnce(Result<T, E>) -> O + 'static,
+{
+    fn label(&self) -> Label {
+        self.label
+    }
+
+    fn into_microtask(mut self: Box<Self>, source: Rc<Shared<T, E>>) -> Option<Microtask> {
+        self.source = Some(source);
+        Some(Microtask::Job(self))
+    }
+}
+
+impl<T, E, U, E2, O, F> Job for Then<T, E, U, E2, F>
+where
+    T: 'static,
+    E: Reason,
+    U: 'static,
+    E2: Reason,
+    O: Into<Resolution<U, E2>>,
+    F: FnOnce(Result<T, E>) -> O,
+{
+    fn run(self: Box<Self>) {
+        let Then { source, f, target, .. } = *self;
+        let Some(result) = source.and_then(|source| source.take()) else { return };
+        match catch(|| f(result).into()) {
+            Ok(resolution) => target.resolve_with(resolution),
+            Err(error) => target.reject(E2::from(error)),
+        }
+    }
+}
+
+/// Calls a promise's callback: a panic in it becomes the reason of a rejection.
+pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R> {
+    catch_unwind(AssertUnwindSafe(f)).map_err(|payload| {
+        if payload.is::<ExitUnwind>() {
+            resume_unwind(payload);
+        }
+        Error::panic(payload)
+    })
+}
