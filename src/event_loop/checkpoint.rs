@@ -118,7 +118,7 @@ impl Core {
         self.watch.checkpoint_began();
         loop {
             self.drain_queues();
-            if !self.run_hosted_jobs() || self.lifetime.has_ended() {
+            if self.lifetime.has_ended() || !self.run_hosted_jobs() {
                 break;
             }
         }
