@@ -53,7 +53,8 @@ pub(crate) struct Core {
     /// Jobs that have not come back.
     pub(crate) jobs: RefCell<HashMap<JobId, JobEntry>>,
     pub(crate) shared: Arc<Shared>,
-    pub(crate) inbox: Receiver<Posted>,
+    /// `None` once the loop is torn down, so that nothing can be posted although handles live on.
+    pub(crate) inbox: RefCell<Option<Receiver<Posted>>>,
 
     pub(crate) phase: Cell<Phase>,
     /// The task queue: what the running phase found ready. Empty between phases.

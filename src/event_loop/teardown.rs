@@ -5,6 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::time::Duration;
 
+use crossbeam_channel::Receiver;
+
 use crate::event_loop::context::Entered;
 use crate::event_loop::core::Core;
 use crate::trace::event;
@@ -44,7 +46,7 @@ impl Core {
             + drop_each(take(&self.timers, |timers| timers.take_all()), panic)
             + drop_each(take(&self.frames, |frames| frames.take_all()), panic)
             + drop_each(self.jobs.take().into_values(), panic)
-            + drop_each(self.inbox.try_iter(), panic)
+            + drop_each(self.inbox.borrow().iter().flat_map(Receiver::try_iter), panic)
             + drop_each(self.hooks.prepare.take_all(), panic)
             + drop_each(self.hooks.uncaught.take_all(), panic)
             + drop_each(self.hooks.before_exit.take_all(), panic)
@@ -61,6 +63,10 @@ impl Core {
         event::pool_shut_down(left.dropped, left.left_behind);
         drop_each(self.completions.try_iter(), panic);
         self.shared.notifier().close();
+        // What is posted from here on comes back to the poster: nobody would take it.
+        let inbox = self.inbox.take();
+        drop_each(inbox.iter().flat_map(Receiver::try_iter), panic);
+        drop(inbox);
         // Its slots hold `Weak`s, and sources that `abandon` has let go of: nothing of the user's.
         let reactor = self.reactor.borrow_mut().take();
         drop_each(reactor, panic);
