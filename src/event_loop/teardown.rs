@@ -9,6 +9,7 @@ use crossbeam_channel::Receiver;
 
 use crate::event_loop::context::Entered;
 use crate::event_loop::core::Core;
+use crate::event_loop::lifetime::ExitUnwind;
 use crate::trace::event;
 
 /// How long running pool jobs are waited for. One that is stuck is left behind: its thread ends
@@ -91,11 +92,12 @@ fn drop_each<T>(values: impl IntoIterator<Item = T>, panic: &mut FirstPanic) -> 
 }
 
 fn catch(panic: &mut FirstPanic, f: impl FnOnce()) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
-        // A second payload is let go of, unless it panics again when dropped: then it is leaked.
-        match panic {
-            None => *panic = Some(payload),
-            Some(_) => std::mem::forget(payload),
-        }
+    match (catch_unwind(AssertUnwindSafe(f)), &panic) {
+        (Ok(()), _) => {}
+        // The loop has ended already: there is nothing left for `exit` to do.
+        (Err(payload), _) if payload.is::<ExitUnwind>() => {}
+        (Err(payload), None) => *panic = Some(payload),
+        // It might panic again when it is dropped.
+        (Err(payload), Some(_)) => std::mem::forget(payload),
     }
 }
