@@ -43,7 +43,15 @@ fn connect<A: ByteStream, B: ByteStream>(core: &Loop, at: At, from: &A, to: &B) 
 
     let label = core.label(CallbackKind::Data, at);
     let target = to.clone();
-    source.handlers.data.fill(
+    source.handlers.end.fill(
+        label,
+        Box::new(move |_| {
+            target.flow().end();
+            Ok(())
+        }),
+    );
+    let target = to.clone();
+    source.install_data(
         label,
         Box::new(move |from, chunk| {
             if !target.flow().write(chunk) {
@@ -52,15 +60,6 @@ fn connect<A: ByteStream, B: ByteStream>(core: &Loop, at: At, from: &A, to: &B) 
             Ok(())
         }),
     );
-    let target = to.clone();
-    source.handlers.end.fill(
-        label,
-        Box::new(move |_| {
-            target.flow().end();
-            Ok(())
-        }),
-    );
-    source.reader_installed();
 }
 
 fn pause_until_drained<A: ByteStream, B: ByteStream>(from: &A, to: &B) {

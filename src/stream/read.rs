@@ -18,6 +18,8 @@ impl<S: ByteStream> Flow<S> {
     /// Reads what is there and hands it to the handler, chunk by chunk.
     pub(crate) fn read_ready(self: &Rc<Self>, stream: &S) {
         for _ in 0..CHUNKS_PER_TURN {
+            // A handler may have installed its successor.
+            self.tell_open();
             if !self.can_read() {
                 return;
             }

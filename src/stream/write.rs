@@ -226,6 +226,7 @@ impl<S: ByteStream> Flow<S> {
     }
 
     fn drained_by_uncork(self: &Rc<Self>, stream: &S) {
+        self.tell_open();
         if !self.closed.get() && self.queue.borrow().is_empty() {
             self.drained(stream);
             self.go_on_reading();
