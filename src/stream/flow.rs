@@ -56,6 +56,8 @@ pub struct Flow<S: Kind> {
     pub(crate) requeued: Cell<bool>,
     /// A handler value was installed, and does not know yet that the stream is open.
     open_owed: Cell<bool>,
+    /// A pipe reads it: data and end are its closures', even if there is a handler value.
+    pub(crate) piped: Cell<bool>,
 
     /// When bytes went either way last, in the loop's cached time.
     pub(crate) last_active: Cell<Nanos>,
@@ -93,6 +95,7 @@ impl<S: ByteStream> Flow<S> {
             corked: Cell::new(false),
             requeued: Cell::new(false),
             open_owed: Cell::new(false),
+            piped: Cell::new(false),
             last_active: Cell::new(core.clock.cached()),
             idle: Cell::new(None),
             after_drain: RefCell::new(Vec::new()),
@@ -126,6 +129,7 @@ impl<S: ByteStream> Flow<S> {
         }
         self.handlers.value.fill(label, handler);
         self.open_owed.set(true);
+        self.piped.set(false);
         self.reader_installed();
         let flow = Rc::clone(self);
         self.core.defer(label, move |_| flow.tell_open());
@@ -151,7 +155,8 @@ impl<S: ByteStream> Flow<S> {
         method: impl FnOnce(&mut dyn Handler<S>, &S),
         place: &Place<OnStream<S>>,
     ) -> bool {
-        if let Some(mut handler) = self.handlers.value.lend(kind) {
+        let value = self.value_for(kind).and_then(|value| value.lend(kind));
+        if let Some(mut handler) = value {
             self.call(handler.label, move || {
                 method(&mut *handler, stream);
                 Ok(())
@@ -163,6 +168,12 @@ impl<S: ByteStream> Flow<S> {
         } else {
             false
         }
+    }
+
+    /// The handler value, if there is one and it gets this call.
+    pub(crate) fn value_for(&self, kind: CallbackKind) -> Option<&Place<dyn Handler<S>>> {
+        let is_the_pipes = matches!(kind, CallbackKind::Data | CallbackKind::End);
+        (!(is_the_pipes && self.piped.get())).then_some(&self.handlers.value)
     }
 
     /// Tells the handler value that the stream is open, if it does not know. It may close or pause
