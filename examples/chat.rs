@@ -68,6 +68,8 @@ fn tell(stream: &TcpStream, line: &str) {
     if stream.writable_length() > MOST_WAITING {
         return stream.close();
     }
+    // The lines that came in one chunk leave in one system call.
+    stream.cork();
     stream.write_owned(format!("{line}\n"));
 }
 

@@ -83,6 +83,8 @@ impl Connection {
         if let Some(rest) = self.rest.take() {
             return self.send_piece(rest);
         }
+        // Many short answers leave in one system call; a full queue ends the loop, until it drains.
+        self.stream.cork();
         loop {
             let name = match self.next_line() {
                 Line::Complete(name) => name,

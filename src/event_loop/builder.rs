@@ -189,7 +189,7 @@ impl Builder {
             completions,
             jobs: RefCell::new(HashMap::new()),
             shared,
-            inbox,
+            inbox: RefCell::new(Some(inbox)),
             phase: Cell::new(Phase::Outside),
             tasks: RefCell::new(VecDeque::new()),
             pending: RefCell::new(VecDeque::new()),

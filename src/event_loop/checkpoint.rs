@@ -171,8 +171,8 @@ impl Core {
         self.watch.checkpoint_began();
         loop {
             self.drain_queues();
-            let more = self.run_hosted_jobs() || self.report_rejections();
-            if !more || self.lifetime.has_ended() {
+            let ended = self.lifetime.has_ended();
+            if ended || !(self.run_hosted_jobs() || self.report_rejections()) {
                 break;
             }
         }

@@ -56,7 +56,8 @@ pub(crate) struct Core {
     /// Jobs that have not come back.
     pub(crate) jobs: RefCell<HashMap<JobId, JobEntry>>,
     pub(crate) shared: Arc<Shared>,
-    pub(crate) inbox: Receiver<Message>,
+    /// `None` once the loop is torn down, so that nothing can be posted although handles live on.
+    pub(crate) inbox: RefCell<Option<Receiver<Message>>>,
 
     pub(crate) phase: Cell<Phase>,
     /// The task queue: what the running phase found ready. Empty between phases.

@@ -133,7 +133,7 @@ impl Core {
         for at in self.shared.kept_at() {
             all.push(resource(ResourceKind::KeepAlive, at, "held", 0, true));
         }
-        let posted = self.inbox.len();
+        let posted = self.posted();
         if posted > 0 {
             let state = format!("{posted} posted");
             all.push(resource(ResourceKind::Inbox, self.built_at, state, 0, true));

@@ -20,7 +20,7 @@ use crate::event_loop::core::{Core, Loop};
 use crate::event_loop::phase::Work;
 use crate::event_loop::remote::{Message, Shared};
 use crate::slots::{Key, Slots};
-use crate::trace::Label;
+use crate::trace::{Label, event};
 
 /// The futures that have not finished.
 pub(crate) type Futures = Slots<FutureEntry>;
@@ -80,6 +80,13 @@ impl Core {
         task
     }
 
+    /// Tells the log which futures will never finish.
+    pub(crate) fn report_futures(&self) {
+        let labels: Vec<Label> =
+            self.futures.borrow().iter().map(|(_, entry)| entry.label).collect();
+        labels.into_iter().for_each(event::future_left);
+    }
+
     /// Has every future dropped by waking it: its poll, which is queued then, is dropped unrun.
     /// Returns how many there were.
     pub(crate) fn wake_all_futures(&self) -> usize {
@@ -102,7 +109,11 @@ impl Core {
     pub(crate) fn receive_last_wakes(&self, mut drop_all: impl FnMut()) {
         drop_all();
         while self.futures.borrow().len() > 0 {
-            let Ok(message) = self.inbox.recv_timeout(WAKES_LIMIT) else { return };
+            let message = match &*self.inbox.borrow() {
+                Some(inbox) => inbox.recv_timeout(WAKES_LIMIT),
+                None => return,
+            };
+            let Ok(message) = message else { return };
             self.tasks.borrow_mut().push_back(Work::Message(message));
             drop_all();
         }

@@ -1,6 +1,7 @@
 //! Jobs: blocking work on the pool, and its way back.
 
 use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::thread;
 
@@ -60,16 +61,18 @@ impl Core {
     /// Cancels a job that has not begun: its work is dropped now, and it completes with an error
     /// for which `is_cancelled` holds, in the next turn. `false` if it has begun or is done.
     pub(crate) fn cancel_job(self: &Rc<Self>, id: JobId) -> bool {
-        if !self.pool.cancel(id) {
+        // A panic is that of the user's work being dropped: then the job is cancelled as well.
+        let cancelled = catch_unwind(AssertUnwindSafe(|| self.pool.cancel(id)));
+        if let Ok(false) = cancelled {
             return false;
         }
         let entry = self.jobs.borrow_mut().remove(&id);
         if let Some(JobEntry { label, name, complete }) = entry {
             event::job_cancelled(id.get(), name, label);
-            let cancelled: Box<dyn Any + Send> = Box::new(Cancelled);
-            self.defer(label, move |core| complete(core, Ok(cancelled)));
+            let output: Box<dyn Any + Send> = Box::new(Cancelled);
+            self.defer(label, move |core| complete(core, Ok(output)));
         }
-        true
+        cancelled.unwrap_or_else(|payload| resume_unwind(payload))
     }
 
     pub(crate) fn complete_job(self: &Rc<Self>, done: Done) {

@@ -142,6 +142,8 @@ impl Core {
     }
 
     pub(crate) fn report_exit(&self) {
+        #[cfg(feature = "async")]
+        self.report_futures();
         event::exit(self.reason(), self.lifetime.code(), || self.metrics());
     }
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Receiver, Sender};
 
 use crate::error::{Outcome, Result};
 use crate::event_loop::context::current;
@@ -98,8 +98,9 @@ impl Core {
                 .take(completions)
                 .map(|done| Work::Completion(Box::new(done))),
         );
-        let posted = self.inbox.len();
-        tasks.extend(self.inbox.try_iter().take(posted).map(Work::Message));
+        if let Some(inbox) = &*self.inbox.borrow() {
+            tasks.extend(inbox.try_iter().take(inbox.len()).map(Work::Message));
+        }
     }
 }
 
@@ -230,6 +231,12 @@ pub fn keep_alive() -> KeepAlive {
 impl Core {
     /// A `KeepAlive` is read before the inbox: its owner posts first and drops it then.
     pub(crate) fn is_held_from_elsewhere(self: &Rc<Self>) -> bool {
-        self.shared.keep_alives() > 0 || !self.inbox.is_empty()
+        self.shared.keep_alives() > 0
+            || self.inbox.borrow().as_ref().is_some_and(|inbox| !inbox.is_empty())
+    }
+
+    /// How many closures wait in the inbox.
+    pub(crate) fn posted(&self) -> usize {
+        self.inbox.borrow().as_ref().map_or(0, Receiver::len)
     }
 }

@@ -5,8 +5,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::time::Duration;
 
+use crossbeam_channel::Receiver;
+
 use crate::event_loop::context::Entered;
 use crate::event_loop::core::Core;
+use crate::event_loop::lifetime::ExitUnwind;
 use crate::trace::event;
 
 /// How long running pool jobs are waited for. One that is stuck is left behind: its thread ends
@@ -58,7 +61,7 @@ impl Core {
             + drop_each(take(&self.timers, |timers| timers.take_all()), panic)
             + drop_each(take(&self.frames, |frames| frames.take_all()), panic)
             + drop_each(self.jobs.take().into_values(), panic)
-            + drop_each(self.inbox.try_iter(), panic)
+            + drop_each(self.inbox.borrow().iter().flat_map(Receiver::try_iter), panic)
             + drop_each(self.hooks.prepare.take_all(), panic)
             + drop_each(self.hooks.uncaught.take_all(), panic)
             + drop_each(self.hooks.before_exit.take_all(), panic)
@@ -77,6 +80,10 @@ impl Core {
         event::pool_shut_down(left.dropped, left.left_behind);
         drop_each(self.completions.try_iter(), panic);
         self.shared.notifier().close();
+        // What is posted from here on comes back to the poster: nobody would take it.
+        let inbox = self.inbox.take();
+        drop_each(inbox.iter().flat_map(Receiver::try_iter), panic);
+        drop(inbox);
         // Its slots hold `Weak`s, and sources that `abandon` has let go of: nothing of the user's.
         let reactor = self.reactor.borrow_mut().take();
         drop_each(reactor, panic);
@@ -101,11 +108,12 @@ fn drop_each<T>(values: impl IntoIterator<Item = T>, panic: &mut FirstPanic) -> 
 }
 
 fn catch(panic: &mut FirstPanic, f: impl FnOnce()) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
-        // A second payload is let go of, unless it panics again when dropped: then it is leaked.
-        match panic {
-            None => *panic = Some(payload),
-            Some(_) => std::mem::forget(payload),
-        }
+    match (catch_unwind(AssertUnwindSafe(f)), &panic) {
+        (Ok(()), _) => {}
+        // The loop has ended already: there is nothing left for `exit` to do.
+        (Err(payload), _) if payload.is::<ExitUnwind>() => {}
+        (Err(payload), None) => *panic = Some(payload),
+        // It might panic again when it is dropped.
+        (Err(payload), Some(_)) => std::mem::forget(payload),
     }
 }

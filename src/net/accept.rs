@@ -222,9 +222,14 @@ impl Acceptor {
 
 impl Source for Acceptor {
     fn ready(self: Rc<Self>, readiness: Readiness) {
-        self.requeued.set(false);
         if readiness.contains(Readiness::READABLE) {
             self.readable.set(true);
+        }
+        if readiness == Readiness::NONE {
+            self.requeued.set(false);
+        } else if self.requeued.get() {
+            // It has had its share of this turn, or will have it in the next.
+            return;
         }
         for _ in 0..ACCEPTS_PER_TURN {
             if !self.can_accept() {

@@ -68,8 +68,7 @@ impl TcpStream {
         mut handler: impl FnMut(&TcpStream, &[u8]) -> R + 'static,
     ) -> &TcpStream {
         let run = move |stream: &TcpStream, chunk: &[u8]| handler(stream, chunk).into_result();
-        self.0.handlers.data.fill(self.label(Location::caller()), Box::new(run));
-        self.0.reader_installed();
+        self.0.install_data(self.label(Location::caller()), Box::new(run));
         self
     }
 

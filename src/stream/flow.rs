@@ -10,7 +10,7 @@ use crate::event_loop::place::Place;
 use crate::event_loop::source::{Activity, Source};
 use crate::reactor::Readiness;
 use crate::slots::Key;
-use crate::stream::handlers::{Handlers, OnStream};
+use crate::stream::handlers::{Handlers, OnData, OnStream};
 use crate::stream::idle::Idle;
 use crate::stream::queue::WriteQueue;
 use crate::stream::{ByteStream, Handler, Io, Kind};
@@ -54,6 +54,10 @@ pub struct Flow<S: Kind> {
     pub(crate) corked: Cell<bool>,
     /// It waits in Pending to go on reading or writing.
     pub(crate) requeued: Cell<bool>,
+    /// A handler value was installed, and does not know yet that the stream is open.
+    open_owed: Cell<bool>,
+    /// A pipe reads it: data and end are its closures', even if there is a handler value.
+    pub(crate) piped: Cell<bool>,
 
     /// When bytes went either way last, in the loop's cached time.
     pub(crate) last_active: Cell<Nanos>,
@@ -90,6 +94,8 @@ impl<S: ByteStream> Flow<S> {
             needs_drain: Cell::new(false),
             corked: Cell::new(false),
             requeued: Cell::new(false),
+            open_owed: Cell::new(false),
+            piped: Cell::new(false),
             last_active: Cell::new(core.clock.cached()),
             idle: Cell::new(None),
             after_drain: RefCell::new(Vec::new()),
@@ -100,23 +106,33 @@ impl<S: ByteStream> Flow<S> {
         flow
     }
 
-    /// Hands the stream to the loop: from now on it lives until it is closed.
-    pub(crate) fn reader_installed(self: &Rc<Self>) {
-        if self.closed.get() {
-            // Nothing will be called: what was installed goes with the stream.
-            return drop(self.handlers.take_all());
+    /// Installs a data handler. A stream that is closed has no use for it.
+    pub(crate) fn install_data(self: &Rc<Self>, label: Label, handler: Box<OnData<S>>) {
+        if !self.closed.get() {
+            self.handlers.data.fill(label, handler);
+            self.reader_installed();
         }
+    }
+
+    /// Hands the stream to the loop: from now on it lives until it is closed.
+    fn reader_installed(self: &Rc<Self>) {
         self.core.hold(self.key, Rc::clone(self) as Rc<dyn Source>);
         self.update_activity();
         self.go_on_reading();
     }
 
-    /// Installs a handler value, and tells it in the next turn that the stream is open.
+    /// Installs a handler value, and tells it in the next turn that the stream is open, or before
+    /// whatever else it is told. A stream that is closed has no use for it.
     pub(crate) fn install(self: &Rc<Self>, label: Label, handler: Box<dyn Handler<S>>) {
+        if self.closed.get() {
+            return;
+        }
         self.handlers.value.fill(label, handler);
+        self.open_owed.set(true);
+        self.piped.set(false);
         self.reader_installed();
         let flow = Rc::clone(self);
-        self.core.defer(label, move |_| flow.emit_open());
+        self.core.defer(label, move |_| flow.tell_open());
     }
 
     /// Calls a handler as a task. An error that it returns is logged, and closes this stream only.
@@ -139,7 +155,8 @@ impl<S: ByteStream> Flow<S> {
         method: impl FnOnce(&mut dyn Handler<S>, &S),
         place: &Place<OnStream<S>>,
     ) -> bool {
-        if let Some(mut handler) = self.handlers.value.lend(kind) {
+        let value = self.value_for(kind).and_then(|value| value.lend(kind));
+        if let Some(mut handler) = value {
             self.call(handler.label, move || {
                 method(&mut *handler, stream);
                 Ok(())
@@ -153,8 +170,16 @@ impl<S: ByteStream> Flow<S> {
         }
     }
 
-    fn emit_open(self: &Rc<Self>) {
-        if !self.closed.get() {
+    /// The handler value, if there is one and it gets this call.
+    pub(crate) fn value_for(&self, kind: CallbackKind) -> Option<&Place<dyn Handler<S>>> {
+        let is_the_pipes = matches!(kind, CallbackKind::Data | CallbackKind::End);
+        (!(is_the_pipes && self.piped.get())).then_some(&self.handlers.value)
+    }
+
+    /// Tells the handler value that the stream is open, if it does not know. It may close or pause
+    /// the stream: whoever has more to tell looks again.
+    pub(crate) fn tell_open(self: &Rc<Self>) {
+        if self.open_owed.replace(false) && !self.closed.get() {
             let stream = S::of_flow(Rc::clone(self));
             self.emit(CallbackKind::Open, &stream, |handler, s| handler.open(s), &Place::default());
         }
@@ -162,10 +187,11 @@ impl<S: ByteStream> Flow<S> {
 
     /// Tells of an I/O error, and closes the stream.
     pub(crate) fn fail(self: &Rc<Self>, error: Error) {
+        self.failed.set(true);
+        self.tell_open();
         if self.closed.get() {
             return;
         }
-        self.failed.set(true);
         let stream = S::of_flow(Rc::clone(self));
         let handlers = &self.handlers;
         if let Some(mut handler) = handlers.value.lend(CallbackKind::Error) {
@@ -282,10 +308,16 @@ impl<S: ByteStream> Flow<S> {
 impl<S: ByteStream> Source for Flow<S> {
     fn ready(self: Rc<Self>, readiness: Readiness) {
         self.readiness.set(self.readiness.get() | readiness);
-        self.requeued.set(false);
+        if readiness == Readiness::NONE {
+            self.requeued.set(false);
+        } else if self.requeued.get() {
+            // It has had its share of this turn, or will have it in the next.
+            return;
+        }
         // A handle for the callbacks. If they drop all others, its drop closes the stream.
         let stream = S::of_flow(self);
         let flow = stream.flow();
+        flow.tell_open();
         flow.write_ready(&stream);
         flow.read_ready(&stream);
     }

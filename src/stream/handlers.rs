@@ -16,7 +16,7 @@ pub(crate) struct Handlers<S> {
 }
 
 pub(crate) type OnStream<S> = dyn FnMut(&S) -> Result<()>;
-type OnData<S> = dyn FnMut(&S, &[u8]) -> Result<()>;
+pub(crate) type OnData<S> = dyn FnMut(&S, &[u8]) -> Result<()>;
 type OnError<S> = dyn FnMut(&S, Error) -> Result<()>;
 
 impl<S: ByteStream> Handlers<S> {

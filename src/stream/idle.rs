@@ -65,6 +65,10 @@ impl<S: ByteStream> Flow<S> {
 
     /// With nobody to ask, an idle stream has failed.
     fn emit_idle(self: &Rc<Self>) {
+        self.tell_open();
+        if self.closed.get() {
+            return;
+        }
         let stream = S::of_flow(Rc::clone(self));
         let kind = CallbackKind::Idle;
         let place = &self.handlers.idle;

@@ -10,8 +10,9 @@ use crate::trace::{At, CallbackKind};
 ///
 /// `from` is paused while `to` is above its high-water mark. When `from` ends, `to` is ended; when
 /// either fails or is closed, the other is closed. `to` may stay half open: it is `from` that ends
-/// its writing side. The pipe takes the place of `from`'s data and end handlers and leaves the
-/// others alone, so a proxy is two pipes, one each way; piping a stream into itself is an echo.
+/// its writing side. The pipe takes the place of `from`'s data and end handlers, or of these methods
+/// of its handler value, and leaves the others alone. So a proxy is two pipes, one each way; piping
+/// a stream into itself is an echo.
 ///
 /// ```no_run
 /// use unspin::net::{TcpListener, TcpStream};
@@ -38,20 +39,15 @@ pub fn pipe<A: ByteStream, B: ByteStream>(from: &A, to: &B) {
 
 fn connect<A: ByteStream, B: ByteStream>(core: &Loop, at: At, from: &A, to: &B) {
     let (source, sink) = (from.flow(), to.flow());
+    if source.closed.get() || sink.closed.get() {
+        // There is nobody left to tell of it later.
+        source.close();
+        return sink.close();
+    }
     sink.half_open_allowed.set(true);
     close_together(from, to);
 
     let label = core.label(CallbackKind::Data, at);
-    let target = to.clone();
-    source.handlers.data.fill(
-        label,
-        Box::new(move |from, chunk| {
-            if !target.flow().write(chunk) {
-                pause_until_drained(from, &target);
-            }
-            Ok(())
-        }),
-    );
     let target = to.clone();
     source.handlers.end.fill(
         label,
@@ -60,7 +56,17 @@ fn connect<A: ByteStream, B: ByteStream>(core: &Loop, at: At, from: &A, to: &B) 
             Ok(())
         }),
     );
-    source.reader_installed();
+    let target = to.clone();
+    source.piped.set(true);
+    source.install_data(
+        label,
+        Box::new(move |from, chunk| {
+            if !target.flow().write(chunk) {
+                pause_until_drained(from, &target);
+            }
+            Ok(())
+        }),
+    );
 }
 
 fn pause_until_drained<A: ByteStream, B: ByteStream>(from: &A, to: &B) {
@@ -91,7 +97,10 @@ fn close_together<A: ByteStream, B: ByteStream>(from: &A, to: &B) {
     let source = Rc::downgrade(from.flow());
     to.flow().after_close.borrow_mut().push(Box::new(move || {
         if let Some(source) = source.upgrade() {
-            source.close();
+            // One that has ended has nothing more to bring here, but may have much to write.
+            if !source.read_ended.get() {
+                source.close();
+            }
         }
     }));
 }

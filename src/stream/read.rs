@@ -18,6 +18,8 @@ impl<S: ByteStream> Flow<S> {
     /// Reads what is there and hands it to the handler, chunk by chunk.
     pub(crate) fn read_ready(self: &Rc<Self>, stream: &S) {
         for _ in 0..CHUNKS_PER_TURN {
+            // A handler may have installed its successor.
+            self.tell_open();
             if !self.can_read() {
                 return;
             }
@@ -88,12 +90,14 @@ impl<S: ByteStream> Flow<S> {
     }
 
     fn emit_data(self: &Rc<Self>, stream: &S, chunk: &[u8]) {
-        if let Some(mut handler) = self.handlers.value.lend(CallbackKind::Data) {
+        let kind = CallbackKind::Data;
+        let value = self.value_for(kind).and_then(|value| value.lend(kind));
+        if let Some(mut handler) = value {
             self.call(handler.label, move || {
                 handler.data(stream, chunk);
                 Ok(())
             });
-        } else if let Some(mut handler) = self.handlers.data.lend(CallbackKind::Data) {
+        } else if let Some(mut handler) = self.handlers.data.lend(kind) {
             self.call(handler.label, move || handler(stream, chunk));
         }
     }

@@ -191,9 +191,10 @@ impl<S: ByteStream> Flow<S> {
     /// Holds writes back until `uncork`, or until the checkpoint of this task is over.
     pub(crate) fn cork(self: &Rc<Self>) {
         if !self.corked.replace(true) {
-            let flow = Rc::clone(self);
+            // A handle: if it is the last one by then, its drop ends the stream.
+            let stream = S::of_flow(Rc::clone(self));
             self.core.at_end_of_checkpoint(Box::new(move || {
-                flow.uncork();
+                stream.flow().uncork();
                 Ok(())
             }));
         }
@@ -219,15 +220,15 @@ impl<S: ByteStream> Flow<S> {
             self.requeue();
         }
         if empty && self.needs_drain.get() {
-            let flow = Rc::clone(self);
-            self.core.defer(self.label, move |_| flow.drained_by_uncork());
+            let stream = S::of_flow(Rc::clone(self));
+            self.core.defer(self.label, move |_| stream.flow().drained_by_uncork(&stream));
         }
     }
 
-    fn drained_by_uncork(self: &Rc<Self>) {
+    fn drained_by_uncork(self: &Rc<Self>, stream: &S) {
+        self.tell_open();
         if !self.closed.get() && self.queue.borrow().is_empty() {
-            let stream = S::of_flow(Rc::clone(self));
-            self.drained(&stream);
+            self.drained(stream);
             self.go_on_reading();
         }
     }

@@ -185,6 +185,13 @@ pub(crate) fn future_failed(label: Label, error: &Error) {
     warn!(name: "future_failed", target: TASK, %at, %error, "failed, and nobody awaits it");
 }
 
+/// A future that had not finished when the loop ended.
+#[cfg(feature = "async")]
+pub(crate) fn future_left(label: Label) {
+    let at = Line(label.at);
+    debug!(name: "future_left", target: RUN, %at, "not finished at the end");
+}
+
 /// A callback that failed when the loop had ended already.
 pub(crate) fn late_failure(label: Label, error: &Error) {
     let (kind, at) = (label.kind, Line(label.at));
