@@ -292,6 +292,7 @@ impl Core {
             for id in ids {
                 let Some(mut hook) = self.hooks.before_exit.take(id) else { continue };
                 let label = hook.label;
+                self.causes.enter(label);
                 self.call(label, || (hook.run)(code));
                 let removed = self.hooks.before_exit.put_back(hook);
                 self.drop_value(label, removed);

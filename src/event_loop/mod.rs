@@ -317,6 +317,7 @@ impl EventLoop {
         }
         let entered = Entered::alone(&self.core)?;
         self.core.clock.refresh();
+        self.core.watch.entered();
         Ok(entered)
     }
 }

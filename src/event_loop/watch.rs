@@ -45,6 +45,11 @@ impl Watch {
         }
     }
 
+    /// The thread came to the loop: what it did before is no task's.
+    pub(crate) fn entered(&self) {
+        self.task_began.set(clock::coarse());
+    }
+
     pub(crate) fn turn_began(&self) {
         let now = clock::coarse();
         self.task_began.set(now);

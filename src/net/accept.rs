@@ -15,7 +15,7 @@ use crate::event_loop::timers::Body;
 use crate::net::tcp_stream::TcpStream;
 use crate::reactor::Readiness;
 use crate::slots::Key;
-use crate::stream;
+use crate::stream::{self, Kind};
 use crate::trace::{CallbackKind, Label, Resource, ResourceKind, event};
 
 /// Connections accepted in one turn: a storm of them does not keep the open ones waiting.
@@ -137,15 +137,18 @@ impl Acceptor {
     }
 
     fn connected(self: &Rc<Self>, mut io: mio::net::TcpStream, peer: SocketAddr) {
+        let Some(mut handler) = self.on_connection.lend(CallbackKind::Connection) else { return };
         let key = match self.core.register(&mut io, false) {
             Ok(key) => key,
             Err(error) => return self.failed(Error::io("watch a connection", error)),
         };
-        let Some(mut handler) = self.on_connection.lend(CallbackKind::Connection) else { return };
         let label = handler.label;
-        let stream_label = Label { at: label.at, ..self.core.label(CallbackKind::Open, label.at) };
-        let stream = stream::attach(&self.core, key, io, stream_label);
-        self.core.task(label, move || handler(stream, peer));
+        let stream_label = Label { kind: CallbackKind::Open, ..label };
+        let stream: TcpStream = stream::attach(&self.core, key, io, stream_label);
+        // An error is this connection's: one bad peer does not end the loop. The second handle is
+        // dropped last, so that a stream that nobody kept is closed by it.
+        let handle = stream.clone();
+        handle.flow().call(label, move || handler(stream, peer));
     }
 
     fn not_accepted(self: &Rc<Self>, error: io::Error) {

@@ -148,7 +148,7 @@ impl TcpListener {
 
     /// Calls `handler` with each connection and its peer's address.
     ///
-    /// An error that it returns is uncaught: see [`on_uncaught`](crate::on_uncaught).
+    /// An error that it returns is logged at WARN and closes this connection, and nothing else.
     #[track_caller]
     pub fn on_connection<R: Outcome>(
         &self,

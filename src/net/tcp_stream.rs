@@ -244,7 +244,8 @@ impl TcpStream {
         self.with_io(|io| io.set_nodelay(nodelay))
     }
 
-    /// Lets the system probe an idle connection after this time; `None` turns that off (default).
+    /// Lets the system probe an idle connection after this time, in whole seconds, rounded up;
+    /// `None` turns that off (default).
     ///
     /// # Errors
     ///
@@ -253,7 +254,12 @@ impl TcpStream {
         self.with_io(|io| {
             let socket = SockRef::from(io);
             match after {
-                Some(after) => socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(after)),
+                Some(after) => {
+                    let secs = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+                    // The system takes no zero.
+                    let after = Duration::from_secs(secs.max(1));
+                    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(after))
+                }
                 None => socket.set_keepalive(false),
             }
         })

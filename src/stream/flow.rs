@@ -289,9 +289,7 @@ impl<S: ByteStream> Flow<S> {
     }
 
     fn state(&self) -> &'static str {
-        if self.closed.get() {
-            "closing"
-        } else if !self.queue.borrow().is_empty() {
+        if !self.queue.borrow().is_empty() {
             "writing to"
         } else if self.paused.get() {
             "paused"
@@ -323,11 +321,13 @@ impl<S: ByteStream> Source for Flow<S> {
     }
 
     fn describe(&self) -> Resource {
-        let peer = self.io.borrow().as_ref().map(Io::describe).unwrap_or_default();
+        let peer = self.io.borrow().as_ref().map(Io::describe);
+        let state =
+            peer.map_or_else(|| "closed".to_owned(), |peer| format!("{} {peer}", self.state()));
         Resource {
             kind: ResourceKind::Stream,
             at: self.label.at,
-            state: format!("{} {peer}", self.state()).into(),
+            state: state.into(),
             bytes: self.queue.borrow().length() + self.handlers.bytes(),
             holds: self.activity.holds(),
         }
