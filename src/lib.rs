@@ -56,9 +56,12 @@ mod timer;
 
 mod event_loop;
 
+mod emitter;
 #[cfg(feature = "async")]
 mod future;
 mod promise;
+#[cfg(feature = "async")]
+pub mod sync;
 mod time;
 
 mod request;
@@ -69,6 +72,7 @@ pub mod fs;
 
 pub mod net;
 
+pub use emitter::{Emitter, Listener};
 pub use error::{Error, Outcome, Result};
 pub use event_loop::{
     Builder, EventLoop, FrameRequest, Hook, Hosted, Immediate, KeepAlive, LoopGone, Rejection,

@@ -95,6 +95,12 @@ impl Error {
         }
     }
 
+    /// For the traits of other libraries, which know I/O errors only.
+    #[cfg(feature = "async")]
+    pub(crate) fn into_io(self) -> io::Error {
+        io::Error::new(self.kind(), self)
+    }
+
     /// The kind of the I/O error inside; [`io::ErrorKind::Other`] where there is none.
     pub fn kind(&self) -> io::ErrorKind {
         match &self.0.kind {

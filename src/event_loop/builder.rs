@@ -204,6 +204,8 @@ impl Builder {
             hooks: Hooks::new(),
             lifetime: Lifetime::default(),
             read_buffer: Cell::new(None),
+            #[cfg(feature = "async")]
+            spare_buffers: RefCell::new(Vec::new()),
         }))
     }
 }

@@ -78,6 +78,8 @@ pub(crate) struct Core {
     pub(crate) lifetime: Lifetime,
     /// Lent to one stream at a time, for the length of one read and its callback.
     pub(crate) read_buffer: Cell<Option<Box<[u8]>>>,
+    #[cfg(feature = "async")]
+    pub(crate) spare_buffers: RefCell<Vec<Box<[u8]>>>,
 }
 
 impl Core {
@@ -100,6 +102,20 @@ impl Core {
         self.closing.borrow_mut().push_back(Work::deferred(label, work));
     }
 
+    /// A buffer of one's own, for as long as one holds bytes in it.
+    #[cfg(feature = "async")]
+    pub(crate) fn lend_buffer(&self) -> Box<[u8]> {
+        self.spare_buffers.borrow_mut().pop().unwrap_or_else(new_read_buffer)
+    }
+
+    #[cfg(feature = "async")]
+    pub(crate) fn give_back(&self, buffer: Box<[u8]>) {
+        let mut spare = self.spare_buffers.borrow_mut();
+        if spare.len() < SPARE_BUFFERS {
+            spare.push(buffer);
+        }
+    }
+
     /// The buffer that reads go into. Whoever takes it puts it back into `read_buffer`.
     pub(crate) fn take_read_buffer(&self) -> Box<[u8]> {
         self.read_buffer.take().unwrap_or_else(new_read_buffer)
@@ -113,3 +129,7 @@ const READ_BUFFER: usize = 64 * 1024 + 256;
 fn new_read_buffer() -> Box<[u8]> {
     vec![0; READ_BUFFER].into_boxed_slice()
 }
+
+/// Buffers kept for futures that will read: enough for those that are in the middle of it at once.
+#[cfg(feature = "async")]
+const SPARE_BUFFERS: usize = 16;

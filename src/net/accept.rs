@@ -29,17 +29,21 @@ const REST_MILLIS: u64 = 100;
 pub(crate) struct Acceptor {
     pub(crate) core: Loop,
     key: Key,
-    label: Label,
+    pub(crate) label: Label,
     /// `None` once it is closed.
     pub(crate) io: RefCell<Option<mio::net::TcpListener>>,
-    readable: Cell<bool>,
+    pub(crate) readable: Cell<bool>,
     paused: Cell<bool>,
-    closed: Cell<bool>,
+    pub(crate) closed: Cell<bool>,
+    /// A future waits for a connection.
+    pub(crate) awaited: Cell<bool>,
+    #[cfg(feature = "async")]
+    pub(crate) waiter: Cell<Option<std::task::Waker>>,
     requeued: Cell<bool>,
     /// Set while accepting rests.
     resting: Cell<Option<Timer>>,
     pub(crate) activity: Activity,
-    on_connection: Place<OnConnection>,
+    pub(crate) on_connection: Place<OnConnection>,
     pub(crate) on_error: Place<OnError>,
     pub(crate) on_close: Place<dyn FnMut() -> Result<()>>,
 }
@@ -65,6 +69,9 @@ impl Acceptor {
             readable: Cell::new(false),
             paused: Cell::new(false),
             closed: Cell::new(false),
+            awaited: Cell::new(false),
+            #[cfg(feature = "async")]
+            waiter: Cell::new(None),
             requeued: Cell::new(false),
             resting: Cell::new(None),
             activity: Activity::default(),
@@ -97,9 +104,10 @@ impl Acceptor {
         self.activity.set_referenced(&self.core, referenced);
     }
 
-    fn update_activity(&self) {
-        let accepts = self.on_connection.is_filled() && !self.paused.get() && !self.closed.get();
-        self.activity.set_active(&self.core, accepts);
+    pub(crate) fn update_activity(&self) {
+        let accepts = self.on_connection.is_filled() && !self.paused.get();
+        let active = !self.closed.get() && (accepts || self.awaited.get());
+        self.activity.set_active(&self.core, active);
     }
 
     fn can_accept(&self) -> bool {
@@ -110,7 +118,7 @@ impl Acceptor {
             && !self.is_resting()
     }
 
-    fn is_resting(&self) -> bool {
+    pub(crate) fn is_resting(&self) -> bool {
         let timer = self.resting.take();
         let resting = timer.is_some();
         self.resting.set(timer);
@@ -172,9 +180,18 @@ impl Acceptor {
             if let Some(acceptor) = acceptor.upgrade() {
                 acceptor.resting.set(None);
                 acceptor.go_on();
+                #[cfg(feature = "async")]
+                acceptor.wake_waiter();
             }
         }));
         self.resting.set(Some(self.core.start_timer(self.label, REST_MILLIS, body, false)));
+    }
+
+    /// The same for a future, which is in the middle of a poll: no handler is called there.
+    #[cfg(feature = "async")]
+    pub(crate) fn rest_after(self: &Rc<Self>, error: &Error) {
+        self.rest();
+        event::resource_failed(NAME, self.label, error);
     }
 
     fn failed(self: &Rc<Self>, error: Error) {
@@ -197,6 +214,10 @@ impl Acceptor {
         }
         event::resource("close", NAME, self.key.to_word(), self.label);
         self.shut();
+        #[cfg(feature = "async")]
+        if let Some(waker) = self.waiter.take() {
+            waker.wake();
+        }
         let acceptor = Rc::clone(self);
         self.core.defer_to_close(self.label, move |_| acceptor.finish());
     }
@@ -233,6 +254,10 @@ impl Source for Acceptor {
         } else if self.requeued.get() {
             // It has had its share of this turn, or will have it in the next.
             return;
+        }
+        #[cfg(feature = "async")]
+        if self.readable.get() {
+            self.wake_waiter();
         }
         for _ in 0..ACCEPTS_PER_TURN {
             if !self.can_accept() {

@@ -242,6 +242,16 @@ impl TcpListener {
         self.0.activity.is_referenced()
     }
 
+    /// Whether the listener is closed, or about to tell so.
+    pub fn is_closed(&self) -> bool {
+        self.0.closed.get()
+    }
+
+    #[cfg(feature = "async")]
+    pub(crate) fn acceptor(&self) -> &Rc<Acceptor> {
+        &self.0
+    }
+
     fn label(&self, at: At) -> Label {
         // The kind is set when the handler is lent.
         self.0.core.label(CallbackKind::Connection, at)

@@ -17,11 +17,19 @@
 //! ```
 
 mod accept;
+#[cfg(feature = "async")]
+mod accept_poll;
 mod address;
 mod connect;
+#[cfg(feature = "async")]
+mod futures;
 mod listener;
 mod tcp_stream;
 
+#[cfg(feature = "async")]
+pub use crate::stream::Chunk;
 pub use address::Address;
+#[cfg(feature = "async")]
+pub use futures::Incoming;
 pub use listener::{ListenOptions, TcpListener};
 pub use tcp_stream::TcpStream;

@@ -12,6 +12,8 @@ use crate::reactor::Readiness;
 use crate::slots::Key;
 use crate::stream::handlers::{Handlers, OnData, OnStream};
 use crate::stream::idle::Idle;
+#[cfg(feature = "async")]
+use crate::stream::poll::Waiters;
 use crate::stream::queue::WriteQueue;
 use crate::stream::{ByteStream, Handler, Io, Kind};
 use crate::trace::{CallbackKind, Label, Resource, ResourceKind, event};
@@ -32,6 +34,8 @@ pub struct Flow<S: Kind> {
     pub(crate) queue: RefCell<WriteQueue>,
     pub(crate) high_water_mark: Cell<usize>,
     pub(crate) activity: Activity,
+    #[cfg(feature = "async")]
+    pub(crate) waiters: Waiters,
     pub(crate) bytes_read: Cell<u64>,
     pub(crate) bytes_written: Cell<u64>,
 
@@ -81,6 +85,8 @@ impl<S: ByteStream> Flow<S> {
             queue: RefCell::new(WriteQueue::default()),
             high_water_mark: Cell::new(HIGH_WATER_MARK),
             activity: Activity::default(),
+            #[cfg(feature = "async")]
+            waiters: Waiters::default(),
             bytes_read: Cell::new(0),
             bytes_written: Cell::new(0),
             paused: Cell::new(false),
@@ -227,6 +233,8 @@ impl<S: ByteStream> Flow<S> {
         }
         event::resource("close", S::NAME, self.key.to_word(), self.label);
         self.shut();
+        #[cfg(feature = "async")]
+        self.wake_at_close();
         let flow = Rc::clone(self);
         self.core.defer_to_close(self.label, move |_| flow.finish());
     }
@@ -275,7 +283,12 @@ impl<S: ByteStream> Flow<S> {
     pub(crate) fn update_activity(&self) {
         let reads = self.handlers.has_reader() && !self.paused.get() && !self.read_ended.get();
         let sends = !self.queue.borrow().is_empty();
-        self.activity.set_active(&self.core, !self.closed.get() && (reads || sends));
+        #[cfg(feature = "async")]
+        let awaited = self.waiters.any();
+        #[cfg(not(feature = "async"))]
+        let awaited = false;
+        let active = !self.closed.get() && (reads || sends || awaited);
+        self.activity.set_active(&self.core, active);
     }
 
     pub(crate) fn set_referenced(&self, referenced: bool) {
@@ -318,6 +331,8 @@ impl<S: ByteStream> Source for Flow<S> {
         flow.tell_open();
         flow.write_ready(&stream);
         flow.read_ready(&stream);
+        #[cfg(feature = "async")]
+        flow.wake_waiters();
     }
 
     fn describe(&self) -> Resource {

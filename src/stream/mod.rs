@@ -14,6 +14,8 @@ mod flow;
 mod handlers;
 mod idle;
 mod pipe;
+#[cfg(feature = "async")]
+mod poll;
 mod queue;
 mod read;
 mod write;
@@ -23,6 +25,10 @@ use std::rc::Rc;
 
 pub(crate) use flow::Flow;
 pub use pipe::pipe;
+#[cfg(feature = "async")]
+pub use poll::Chunk;
+#[cfg(feature = "async")]
+pub(crate) use poll::Side;
 
 use crate::error::Error;
 use crate::event_loop::core::Loop;

@@ -75,7 +75,7 @@ impl<S: ByteStream> Flow<S> {
         }
     }
 
-    fn received(&self, length: usize, room: usize) {
+    pub(crate) fn received(&self, length: usize, room: usize) {
         // A short read has emptied the socket. Not so if the peer is done: no edge will follow, so
         // the end has to be read as well.
         if length < room && !self.readiness.get().contains(Readiness::READ_CLOSED) {
@@ -85,7 +85,7 @@ impl<S: ByteStream> Flow<S> {
         self.touch();
     }
 
-    fn clear_readable(&self) {
+    pub(crate) fn clear_readable(&self) {
         self.readiness.set(self.readiness.get().without(Readiness::READABLE));
     }
 

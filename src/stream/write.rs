@@ -70,7 +70,7 @@ impl<S: ByteStream> Flow<S> {
         }
     }
 
-    fn is_writable(&self) -> bool {
+    pub(crate) fn is_writable(&self) -> bool {
         self.readiness.get().contains(Readiness::WRITABLE)
     }
 
@@ -88,6 +88,16 @@ impl<S: ByteStream> Flow<S> {
         self.bytes_written.set(self.bytes_written.get() + sent as u64);
         self.touch();
         Ok(sent)
+    }
+
+    /// One send for a future, which holds the bytes itself.
+    #[cfg(feature = "async")]
+    pub(crate) fn send_once(&self, bytes: &[u8]) -> io::Result<usize> {
+        let sent = match &*self.io.borrow() {
+            Some(io) => io.send(bytes),
+            None => Err(ErrorKind::NotConnected.into()),
+        };
+        self.note_sent(sent, bytes.len())
     }
 
     fn queued(&self) {

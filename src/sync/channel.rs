@@ -1,7 +1,5 @@
 //! Many values, from many senders to one receiver.
 
-mod error;
-
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
@@ -16,7 +14,7 @@ use crate::slots::Key;
 use crate::sync::line::{Line, Turn};
 use crate::sync::waker_cell::WakerCell;
 
-pub use error::{SendError, TryRecvError, TrySendError};
+pub use crate::sync::error::{SendError, TryRecvError, TrySendError};
 
 /// Makes a channel that holds up to `capacity` values: senders wait while it is full.
 ///
@@ -139,7 +137,7 @@ impl<T> Sender<T> {
     /// Nothing is lost unnoticed, and nothing is sent twice: dropped while it waits, the value is
     /// dropped and never received; dropped after the receiver made room, the value has been sent.
     pub fn send(&self, value: T) -> impl Future<Output = Result<(), SendError<T>>> {
-        let mut send = Send { shared: &self.shared, state: State::New(value) };
+        let mut send = Sending { shared: &self.shared, state: State::New(value) };
         poll_fn(move |cx| send.poll(cx))
     }
 
@@ -180,7 +178,7 @@ impl<T> fmt::Debug for Sender<T> {
     }
 }
 
-struct Send<'a, T> {
+struct Sending<'a, T> {
     shared: &'a Shared<T>,
     state: State<T>,
 }
@@ -192,9 +190,9 @@ enum State<T> {
 }
 
 // The value is never pinned: it is moved into the channel.
-impl<T> Unpin for Send<'_, T> {}
+impl<T> Unpin for Sending<'_, T> {}
 
-impl<T> Send<'_, T> {
+impl<T> Sending<'_, T> {
     fn poll(&mut self, cx: &Context<'_>) -> Poll<Result<(), SendError<T>>> {
         match std::mem::replace(&mut self.state, State::Done) {
             State::New(value) => self.begin(value, cx),
@@ -228,7 +226,7 @@ impl<T> Send<'_, T> {
     }
 }
 
-impl<T> Drop for Send<'_, T> {
+impl<T> Drop for Sending<'_, T> {
     fn drop(&mut self) {
         if let State::Waiting(key) = self.state {
             drop(self.shared.waiting.leave(key));

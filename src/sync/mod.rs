@@ -17,6 +17,7 @@
 //! next.
 
 pub mod channel;
+mod error;
 mod line;
 mod mutex;
 mod notify;
@@ -24,30 +25,9 @@ pub mod oneshot;
 mod semaphore;
 mod waker_cell;
 
-use std::fmt;
-
-use crate::error::Error;
-
 pub use channel::{channel, unbounded};
+pub use error::Closed;
 pub use mutex::{Guard, Mutex};
 pub use notify::{Notified, Notify};
 pub use oneshot::oneshot;
 pub use semaphore::{Permit, Semaphore};
-
-/// The other side is gone, or what was waited for was closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Closed;
-
-impl fmt::Display for Closed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the other side has closed")
-    }
-}
-
-impl std::error::Error for Closed {}
-
-impl From<Closed> for Error {
-    fn from(error: Closed) -> Error {
-        Error::new(error)
-    }
-}

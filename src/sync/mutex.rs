@@ -56,12 +56,17 @@ impl<T: ?Sized> Mutex<T> {
     /// is lost.
     pub fn lock(&self) -> impl Future<Output = Guard<'_, T>> {
         let mut request = Acquire::new(&self.turn, 1);
-        poll_fn(move |cx| request.poll(cx).map(|turn| self.guard(turn.expect("nobody closes it"))))
+        poll_fn(move |cx| {
+            request.poll(cx).map(|turn| {
+                turn.expect("a mutex is never closed");
+                self.guard()
+            })
+        })
     }
 
     /// The value, if it is free and nobody waits for it.
     pub fn try_lock(&self) -> Option<Guard<'_, T>> {
-        self.turn.try_take(1).then(|| self.guard(()))
+        self.turn.try_take(1).then(|| self.guard())
     }
 
     /// The value, which nobody else can reach meanwhile.
@@ -70,7 +75,7 @@ impl<T: ?Sized> Mutex<T> {
     }
 
     /// To be called with the permit in hand.
-    fn guard(&self, (): ()) -> Guard<'_, T> {
+    fn guard(&self) -> Guard<'_, T> {
         Guard { value: self.value.borrow_mut(), _turn: Hold(&self.turn) }
     }
 }
@@ -84,9 +89,9 @@ impl<T: Default> Default for Mutex<T> {
 impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Mutex");
-        match self.value.try_borrow() {
-            Ok(value) => debug.field("value", &&*value).finish(),
-            Err(_) => debug.finish_non_exhaustive(),
+        match self.try_lock() {
+            Some(value) => debug.field("value", &&*value).finish(),
+            None => debug.finish_non_exhaustive(),
         }
     }
 }

@@ -177,7 +177,7 @@ impl Acquire<'_> {
     }
 
     pub(super) fn poll(&mut self, cx: &Context<'_>) -> Poll<Result<(), Closed>> {
-        let Acquire { permits, count, .. } = *self;
+        let permits = self.permits;
         let Some(key) = self.key else {
             return self.begin(cx);
         };

@@ -1,0 +1,295 @@
+//! Streams as futures see them: what can be polled, and who is woken.
+//!
+//! A future takes the bytes itself, so nothing is read before somebody asks. Handlers and futures
+//! do not mix on one stream: bytes would go to whoever is quicker.
+
+use std::cell::Cell;
+use std::io::{Error as IoError, ErrorKind};
+use std::ops::Deref;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use crate::error::{Error, Result};
+use crate::event_loop::core::Loop;
+use crate::reactor::Readiness;
+use crate::stream::flow::Flow;
+use crate::stream::{ByteStream, Io};
+use crate::trace::{CallbackKind, Label};
+
+/// Reads and sends that one stream's futures make in a turn: one that is always ready would never
+/// let the loop go on.
+const POLLS_PER_TURN: u32 = 32;
+
+/// Who waits for a stream.
+#[derive(Default)]
+pub(crate) struct Waiters {
+    read: Cell<Option<Waker>>,
+    write: Cell<Option<Waker>>,
+    waiting: Cell<(bool, bool)>,
+    /// The turn that `polls` counts for.
+    turn: Cell<u64>,
+    polls: Cell<u32>,
+}
+
+impl Waiters {
+    /// Whether anybody waits: then the stream is active.
+    pub(crate) fn any(&self) -> bool {
+        let (read, write) = self.waiting.get();
+        read || write
+    }
+
+    pub(crate) fn take_all(&self) -> (Option<Waker>, Option<Waker>) {
+        self.waiting.set((false, false));
+        (self.read.take(), self.write.take())
+    }
+}
+
+/// A chunk of received bytes, in a buffer that goes back to the loop when it is dropped.
+pub struct Chunk {
+    core: Loop,
+    buffer: Box<[u8]>,
+    length: usize,
+}
+
+impl Deref for Chunk {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.buffer[..self.length]
+    }
+}
+
+impl std::fmt::Debug for Chunk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Chunk({} bytes)", self.length)
+    }
+}
+
+impl Drop for Chunk {
+    fn drop(&mut self) {
+        self.core.give_back(std::mem::take(&mut self.buffer));
+    }
+}
+
+impl<S: ByteStream> Flow<S> {
+    /// Receives into `buffer`; 0 is the end.
+    pub(crate) fn poll_read(
+        self: &Rc<Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<Result<usize>> {
+        loop {
+            match self.poll_readable(cx) {
+                Poll::Ready(Ok(true)) => {}
+                Poll::Ready(Ok(false)) => return Poll::Ready(Ok(0)),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return Poll::Pending,
+            }
+            if let Some(received) = self.receive(buffer) {
+                return Poll::Ready(received);
+            }
+        }
+    }
+
+    /// Receives into a pooled buffer, which is taken only when there is something to read.
+    pub(crate) fn poll_chunk(self: &Rc<Self>, cx: &mut Context<'_>) -> Poll<Result<Option<Chunk>>> {
+        loop {
+            match self.poll_readable(cx) {
+                Poll::Ready(Ok(true)) => {}
+                Poll::Ready(Ok(false)) => return Poll::Ready(Ok(None)),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return Poll::Pending,
+            }
+            let (core, buffer) = (Rc::clone(&self.core), self.core.lend_buffer());
+            let mut chunk = Chunk { core, buffer, length: 0 };
+            match self.receive(&mut chunk.buffer) {
+                None => {}
+                Some(Ok(0)) => return Poll::Ready(Ok(None)),
+                Some(Ok(length)) => {
+                    chunk.length = length;
+                    return Poll::Ready(Ok(Some(chunk)));
+                }
+                Some(Err(error)) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    /// Whether there may be something to read: `false` at the end.
+    fn poll_readable(self: &Rc<Self>, cx: &mut Context<'_>) -> Poll<Result<bool>> {
+        if self.handlers.has_reader() {
+            return Poll::Ready(Err(mixed()));
+        }
+        if self.read_ended.get() {
+            return Poll::Ready(Ok(false));
+        }
+        if self.closed.get() {
+            return Poll::Ready(Err(ErrorKind::NotConnected.into()));
+        }
+        if !self.readiness.get().contains(Readiness::READABLE) {
+            return self.wait(cx, Side::Read);
+        }
+        if self.has_had_its_share() {
+            self.requeue();
+            return self.wait(cx, Side::Read);
+        }
+        Poll::Ready(Ok(true))
+    }
+
+    /// One receive; `None` if there was nothing after all.
+    fn receive(&self, buffer: &mut [u8]) -> Option<Result<usize>> {
+        let received = match &*self.io.borrow() {
+            Some(io) => io.recv(buffer),
+            None => Err(ErrorKind::NotConnected.into()),
+        };
+        match received {
+            Ok(0) if !buffer.is_empty() => {
+                self.read_ended.set(true);
+                Some(Ok(0))
+            }
+            Ok(length) => {
+                self.received(length, buffer.len());
+                Some(Ok(length))
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                self.clear_readable();
+                None
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => None,
+            Err(error) => Some(Err(Error::io("read", error))),
+        }
+    }
+
+    /// Sends what the system takes of `bytes`, behind what is queued.
+    pub(crate) fn poll_write(
+        self: &Rc<Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<Result<usize>> {
+        loop {
+            if self.closed.get() || self.failed.get() {
+                return Poll::Ready(Err(ErrorKind::NotConnected.into()));
+            }
+            if self.ending.get() {
+                let error = IoError::new(ErrorKind::BrokenPipe, "`end` was called before");
+                return Poll::Ready(Err(Error::io("write", error)));
+            }
+            if bytes.is_empty() {
+                return Poll::Ready(Ok(0));
+            }
+            if self.has_had_its_share() {
+                self.requeue();
+                return self.wait(cx, Side::Write);
+            }
+            if !self.is_writable() || !self.queue.borrow().is_empty() {
+                return self.wait(cx, Side::Write);
+            }
+            match self.send_once(bytes) {
+                Ok(0) => {}
+                Ok(sent) => return Poll::Ready(Ok(sent)),
+                Err(error) => return Poll::Ready(Err(Error::io("write", error))),
+            }
+        }
+    }
+
+    /// Waits until all that was accepted is handed to the system.
+    pub(crate) fn poll_flush(self: &Rc<Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        if self.queue.borrow().is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        if self.closed.get() || self.failed.get() {
+            return Poll::Ready(Err(ErrorKind::NotConnected.into()));
+        }
+        self.wait(cx, Side::Write)
+    }
+
+    fn wait<T>(&self, cx: &mut Context<'_>, side: Side) -> Poll<T> {
+        let (place, (read, write)) = match side {
+            Side::Read => (&self.waiters.read, (true, self.waiters.waiting.get().1)),
+            Side::Write => (&self.waiters.write, (self.waiters.waiting.get().0, true)),
+        };
+        let waker = cx.waker().clone();
+        drop(place.replace(Some(waker)));
+        self.waiters.waiting.set((read, write));
+        self.update_activity();
+        Poll::Pending
+    }
+
+    /// Nobody waits to read any more: its future was dropped.
+    pub(crate) fn stop_waiting(&self, side: Side) {
+        let (read, write) = self.waiters.waiting.get();
+        let waker = match side {
+            Side::Read => {
+                self.waiters.waiting.set((false, write));
+                self.waiters.read.take()
+            }
+            Side::Write => {
+                self.waiters.waiting.set((read, false));
+                self.waiters.write.take()
+            }
+        };
+        if waker.is_some() {
+            self.update_activity();
+        }
+    }
+
+    /// Wakes those for whom something has changed: a task for each, whose microtask is the poll.
+    pub(crate) fn wake_waiters(self: &Rc<Self>) {
+        let over = self.closed.get() || self.failed.get();
+        let readiness = self.readiness.get();
+        if over || self.read_ended.get() || readiness.contains(Readiness::READABLE) {
+            self.wake(Side::Read);
+        }
+        let sent = self.queue.borrow().is_empty();
+        if over || (sent && readiness.contains(Readiness::WRITABLE)) {
+            self.wake(Side::Write);
+        }
+    }
+
+    /// The stream is closed: whoever waits is told. Nothing is called but the wakers.
+    pub(crate) fn wake_at_close(&self) {
+        let (read, write) = self.waiters.take_all();
+        read.into_iter().chain(write).for_each(Waker::wake);
+    }
+
+    fn wake(self: &Rc<Self>, side: Side) {
+        let (read, write) = self.waiters.waiting.get();
+        let waker = match side {
+            Side::Read => self.waiters.read.take(),
+            Side::Write => self.waiters.write.take(),
+        };
+        let Some(waker) = waker else { return };
+        self.waiters.waiting.set(match side {
+            Side::Read => (false, write),
+            Side::Write => (read, false),
+        });
+        self.update_activity();
+        let label = Label { kind: CallbackKind::Future, ..self.label };
+        self.core.task(label, || {
+            waker.wake();
+            Ok(())
+        });
+    }
+
+    fn has_had_its_share(&self) -> bool {
+        let (turn, waiters) = (self.core.counters.turns.get(), &self.waiters);
+        if waiters.turn.replace(turn) != turn {
+            waiters.polls.set(0);
+        }
+        waiters.polls.set(waiters.polls.get() + 1);
+        waiters.polls.get() > POLLS_PER_TURN
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Side {
+    Read,
+    Write,
+}
+
+fn mixed() -> Error {
+    Error::new(IoError::new(
+        ErrorKind::InvalidInput,
+        "a data handler is installed on this stream, and gets its bytes: read it there, or \
+         install none",
+    ))
+}
