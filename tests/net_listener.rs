@@ -252,7 +252,7 @@ fn a_handler_that_comes_late_finds_the_connections_that_wait() {
         let peer = socket(address);
         unspin::set_timeout(millis(20), move || {
             let itself = listener.clone();
-            listener.on_connection(move |stream, _| {
+            listener.ref_().on_connection(move |stream, _| {
                 assert_eq!(stream.peer_addr().ok(), peer.local_addr().ok());
                 said.say("connection");
                 itself.close();
