@@ -10,16 +10,18 @@ use std::rc::Rc;
 use unspin::{CallbackKind, EventLoop, Hosted, Turn};
 use util::{Log, millis, panic_text};
 
+type Job = Box<dyn FnOnce()>;
+
 /// A tiny engine: jobs that may queue more jobs.
 #[derive(Clone, Default)]
-struct Engine(Rc<RefCell<VecDeque<Box<dyn FnOnce()>>>>);
+struct Engine(Rc<RefCell<VecDeque<Job>>>);
 
 impl Engine {
     fn queue(&self, job: impl FnOnce() + 'static) {
         self.0.borrow_mut().push_back(Box::new(job));
     }
 
-    fn next(&self) -> Option<Box<dyn FnOnce()>> {
+    fn next(&self) -> Option<Job> {
         self.0.borrow_mut().pop_front()
     }
 

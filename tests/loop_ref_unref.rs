@@ -103,6 +103,21 @@ fn the_last_reference_goes_inside_a_callback_of_the_same_timers_phase() {
 }
 
 #[test]
+fn after_the_timers_of_the_entry_one_turn_follows_whatever_is_left() {
+    // As in libuv, where it is asked before those timers whether the loop is alive.
+    let log = Log::new();
+    run_virtual(|| {
+        let said = log.clone();
+        unspin::set_timeout(millis(1), move || {
+            said.say("due");
+            unspin::set_immediate(said.add("immediate, unreferenced")).unref();
+        });
+        unspin::advance(millis(1)).expect("the clock is virtual");
+    });
+    log.expect(&["due", "immediate, unreferenced"]);
+}
+
+#[test]
 fn an_interval_that_unreferences_itself_lets_the_loop_end() {
     let log = Log::new();
     run_virtual(|| {

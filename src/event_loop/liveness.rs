@@ -5,6 +5,7 @@ use std::rc::Rc;
 use crate::clock::Nanos;
 use crate::event_loop::Turn;
 use crate::event_loop::core::Core;
+use crate::event_loop::phase::Work;
 
 /// How long Poll may sleep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,11 +27,17 @@ impl Core {
             || self.immediates.borrow().holding() > 0
             || self.sources.holding() > 0
             || !self.jobs.borrow().is_empty()
-            || !self.pending.borrow().is_empty()
+            || self.has_deferred()
             || !self.closing.borrow().is_empty()
             || self.frames.borrow().len() > 0
             || self.checkpoint_is_due()
             || self.is_held_from_elsewhere()
+    }
+
+    /// Whether loop code waits for Pending. A source that waits there, to go on with what it had
+    /// begun, answers for itself: it may be unreferenced.
+    fn has_deferred(&self) -> bool {
+        self.pending.borrow().iter().any(|work| !matches!(work, Work::Ready(..)))
     }
 
     /// Whether the loop makes another turn.

@@ -270,11 +270,11 @@ impl Source for Acceptor {
 
     fn describe(&self) -> Resource {
         let address = self.io.borrow().as_ref().and_then(|io| io.local_addr().ok());
-        let address = address.map_or_else(|| "closed".to_owned(), |address| address.to_string());
-        let state = match (self.is_resting(), self.paused.get()) {
-            (true, _) => format!("out of descriptors, on {address}"),
-            (false, true) => format!("paused on {address}"),
-            (false, false) => address,
+        let state = match address {
+            None => "closed".to_owned(),
+            Some(address) if self.is_resting() => format!("out of descriptors, on {address}"),
+            Some(address) if self.paused.get() => format!("paused on {address}"),
+            Some(address) => address.to_string(),
         };
         Resource {
             kind: ResourceKind::Listener,

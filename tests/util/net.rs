@@ -1,8 +1,11 @@
 //! What the socket tests share: loops that must end, peers that block, bytes that tell their place.
 
+use std::env;
+use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream as Socket};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::process::{Command, Output};
 use std::thread;
 use std::time::Duration;
 
@@ -183,4 +186,24 @@ pub fn reset(socket: Socket) {
     let linger = Some(Duration::ZERO);
     socket2::SockRef::from(&socket).set_linger(linger).expect("a socket may linger");
     drop(socket);
+}
+
+/// As `in_child`, in a process that may open only so many descriptors.
+pub fn in_child_with_descriptors(most: usize, test: &str) -> Output {
+    let binary = env::current_exe().expect("a test knows its binary");
+    Command::new("sh")
+        .arg("-c")
+        .arg(format!("ulimit -n {most}; exec \"$0\" --exact \"$1\" --nocapture --test-threads=1"))
+        .arg(binary)
+        .arg(test)
+        .env(super::CHILD, "1")
+        .output()
+        .expect("sh runs")
+}
+
+/// The descriptors that this process has open.
+pub fn open_descriptors() -> usize {
+    let open = fs::read_dir("/proc/self/fd").expect("the system lists them").count();
+    // The one that reads the list is on it.
+    open - 1
 }
