@@ -82,11 +82,13 @@ pub use event_loop::{
     stop, why_alive,
 };
 #[cfg(feature = "async")]
-pub use future::{JoinHandle, block_on, spawn, yield_now};
+pub use future::{JoinHandle, Scope, block_on, scope, spawn, yield_now};
 pub use metrics::Metrics;
 pub use promise::{AggregateError, Promise, PromiseLike, Reason, Resolution, Resolver, Settle};
 pub use request::{Pending, Request, spawn_blocking};
 pub use stream::{ByteStream, Handler, pipe};
+#[cfg(feature = "async")]
+pub use time::{Interval, MissedTicks, Sleep, interval, sleep, sleep_until, timeout};
 pub use time::{advance, now, set_interval, set_timeout, set_timer};
 pub use trace::{CallbackKind, Frame, Resource, ResourceKind, Stack};
 

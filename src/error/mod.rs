@@ -7,6 +7,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 pub use outcome::Outcome;
 
@@ -66,6 +67,12 @@ impl Error {
     /// An I/O error with what was being done in front of its message.
     pub(crate) fn io(context: impl Into<String>, error: io::Error) -> Error {
         Error(Arc::new(Inner { kind: Kind::Io(error), context: Some(context.into()) }))
+    }
+
+    /// Something did not happen within `limit`: kind `TimedOut`.
+    pub(crate) fn timed_out(limit: Duration) -> Error {
+        let message = format!("timed out after {limit:?}");
+        Error::of(Kind::Io(io::Error::new(io::ErrorKind::TimedOut, message)))
     }
 
     pub(crate) fn panic(payload: Box<dyn Any + Send>) -> Error {

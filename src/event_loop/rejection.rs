@@ -29,10 +29,12 @@ pub(crate) trait Rejected {
 #[derive(Default)]
 pub(crate) struct Rejections {
     /// Rejected without a reaction, in that order.
-    unhandled: RefCell<Vec<Rc<dyn Rejected>>>,
+    unhandled: RefCell<Noted>,
     /// Reported, and handled since.
-    handled_late: RefCell<Vec<Rc<dyn Rejected>>>,
+    handled_late: RefCell<Noted>,
 }
+
+type Noted = Vec<Rc<dyn Rejected>>;
 
 /// A rejection as hooks see it.
 #[derive(Clone)]
@@ -74,7 +76,7 @@ impl fmt::Display for Rejection {
 }
 
 impl Rejections {
-    pub(crate) fn take_all(&self) -> (Vec<Rc<dyn Rejected>>, Vec<Rc<dyn Rejected>>) {
+    pub(crate) fn take_all(&self) -> (Noted, Noted) {
         (self.unhandled.take(), self.handled_late.take())
     }
 }

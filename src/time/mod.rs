@@ -1,11 +1,27 @@
-//! Timers, as callbacks.
+//! Time: timers that call back, and futures that wait.
 //!
 //! Delays are [`Duration`]s: zero becomes 1 ms, fractions of a millisecond are rounded up, and
 //! there is no upper limit. A timer never fires early. The order of timers is Node's: see
 //! `docs/ordering.md`.
 
+#[cfg(feature = "async")]
+pub(crate) mod alarm;
+#[cfg(feature = "async")]
+mod interval;
+#[cfg(feature = "async")]
+mod sleep;
+#[cfg(feature = "async")]
+mod timeout;
+
 use std::panic::Location;
 use std::time::Duration;
+
+#[cfg(feature = "async")]
+pub use interval::{Interval, MissedTicks, interval};
+#[cfg(feature = "async")]
+pub use sleep::{Sleep, sleep, sleep_until};
+#[cfg(feature = "async")]
+pub use timeout::timeout;
 
 use crate::clock;
 use crate::error::{Outcome, Result};
@@ -146,7 +162,7 @@ pub fn now() -> Duration {
 }
 
 /// At least 1, and never less than was asked for.
-fn whole_millis(delay: Duration) -> Millis {
+pub(crate) fn whole_millis(delay: Duration) -> Millis {
     let millis = delay.as_nanos().div_ceil(1_000_000).max(1);
     Millis::try_from(millis).unwrap_or(Millis::MAX)
 }
