@@ -3,7 +3,7 @@
 //! async-task makes the wakers; scheduling is ours. A wake on the loop's own thread queues a
 //! microtask; a wake from anywhere else travels through the inbox and arrives in Poll.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
@@ -55,15 +55,7 @@ impl Core {
         let listed = Listed { core: Rc::clone(self), key };
         let body = async move {
             let listed = listed;
-            let mut future = pin!(future);
-            let result = std::future::poll_fn(|cx| {
-                let poll = || future.as_mut().poll(cx);
-                match catch_unwind(AssertUnwindSafe(poll)) {
-                    Ok(poll) => poll.map(Ok),
-                    Err(payload) => Poll::Ready(Err(payload)),
-                }
-            })
-            .await;
+            let result = catching(future).await;
             done(&listed.core, result);
         };
         let shared = Arc::clone(&self.shared);
@@ -118,6 +110,19 @@ impl Core {
             drop_all();
         }
     }
+}
+
+/// The future's output, or the payload of its panic.
+pub(crate) async fn catching<F: Future>(future: F) -> thread::Result<F::Output> {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        let poll = || future.as_mut().poll(cx);
+        match catch_unwind(AssertUnwindSafe(poll)) {
+            Ok(poll) => poll.map(Ok),
+            Err(payload) => Poll::Ready(Err(payload)),
+        }
+    })
+    .await
 }
 
 /// Takes the future off the list when it is finished or dropped.

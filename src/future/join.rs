@@ -27,7 +27,7 @@ pub struct JoinHandle<T: 'static> {
     core: Loop,
     join: Rc<Join<T>>,
     /// `None` once it was aborted.
-    task: Option<Task<()>>,
+    task: Cell<Option<Task<()>>>,
 }
 
 struct Join<T> {
@@ -58,12 +58,12 @@ impl<T: 'static> JoinHandle<T> {
         let result_of = Rc::clone(&join);
         let done = move |core: &Loop, result| result_of.finish(core, result);
         let task = core.start_future(label, start, future, done);
-        JoinHandle { core: Rc::clone(core), join, task: Some(task) }
+        JoinHandle { core: Rc::clone(core), join, task: Cell::new(Some(task)) }
     }
 
     /// Drops the future at the next checkpoint, wherever it is; awaiting it gives an error for
     /// which [`is_cancelled`](Error::is_cancelled) holds. Does nothing once it is finished.
-    pub fn abort(&mut self) {
+    pub fn abort(&self) {
         if self.join.finished.replace(true) {
             return;
         }

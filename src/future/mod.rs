@@ -5,6 +5,7 @@
 
 mod block_on;
 mod join;
+mod scope;
 
 use std::future::Future;
 use std::panic::Location;
@@ -13,6 +14,7 @@ use std::task::{Context, Poll};
 
 pub use block_on::block_on;
 pub use join::JoinHandle;
+pub use scope::{Scope, scope};
 
 use crate::event_loop::context::current;
 use crate::event_loop::futures::Start;
