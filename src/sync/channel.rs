@@ -56,7 +56,7 @@ pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
 /// Makes a channel that is never full: [`Sender::try_send`] fails only when it is closed, and
 /// [`Sender::send`] never waits.
 ///
-/// A receiver slower than its senders fills the memory: a bounded [`channel()`] is the safe choice.
+/// A receiver slower than its senders fills the memory, where [`channel()`] makes them wait.
 ///
 /// ```
 /// # fn main() -> unspin::Result<()> {
@@ -77,7 +77,7 @@ struct Shared<T> {
     /// Up to `capacity`.
     values: RefCell<VecDeque<T>>,
     capacity: usize,
-    /// By the receiver: nothing more is sent. What was sent can still be received.
+    /// By the receiver: nothing more is sent.
     closed: Cell<bool>,
     senders: Cell<usize>,
     /// Senders, each with its value. Somebody waits only while `values` is full.
@@ -134,8 +134,8 @@ impl<T> Sender<T> {
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost unnoticed, and nothing is sent twice: dropped while it waits, the value is
-    /// dropped and never received; dropped after the receiver made room, the value has been sent.
+    /// Dropped while it waits, it drops the value, which is never received; dropped after the
+    /// receiver made room for it, it has sent the value.
     pub fn send(&self, value: T) -> impl Future<Output = Result<(), SendError<T>>> {
         let mut send = Sending { shared: &self.shared, state: State::New(value) };
         poll_fn(move |cx| send.poll(cx))
@@ -261,8 +261,7 @@ impl<T> Receiver<T> {
         self.shared.try_recv()
     }
 
-    /// Lets no more values in. What was sent can still be received; sends that wait get their values
-    /// back.
+    /// Lets no more values in: sends that wait get theirs back. What was sent can be received.
     pub fn close(&mut self) {
         self.shared.close();
     }
@@ -295,8 +294,6 @@ impl<T> Drop for Receiver<T> {
 
 impl<T> fmt::Debug for Receiver<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Receiver")
-            .field("len", &self.shared.values.borrow().len())
-            .finish_non_exhaustive()
+        f.debug_struct("Receiver").finish_non_exhaustive()
     }
 }

@@ -12,12 +12,15 @@
 //! list is borrowed, and all of it may call back in here.
 
 use std::cell::RefCell;
+use std::marker::PhantomData;
 use std::task::{Context, Poll, Waker};
 
 use crate::slots::{Key, Slots};
 
 pub(super) struct Line<W> {
     list: RefCell<List<W>>,
+    /// Keeps all that has a line on its thread, what holds no `Rc` too.
+    one_thread: PhantomData<*const ()>,
 }
 
 /// A list with links both ways, so that a waiter can leave from the middle at no cost.
@@ -46,7 +49,8 @@ const LINKED: &str = "a link leads to a waiter that stands in line";
 
 impl<W> Line<W> {
     pub(super) fn new() -> Line<W> {
-        Line { list: RefCell::new(List { waiters: Slots::new(), front: None, back: None }) }
+        let list = List { waiters: Slots::new(), front: None, back: None };
+        Line { list: RefCell::new(list), one_thread: PhantomData }
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -6,8 +6,8 @@
 //! * [`Semaphore`]: so many at a time.
 //! * [`Mutex`]: one at a time, across an `.await`.
 //!
-//! All of it belongs to one thread (nothing here is `Send`), needs no loop and works on any
-//! executor. Callbacks may use every method that is not `async`.
+//! All of it belongs to one thread (only the errors are `Send`), needs no loop and works on any
+//! executor. Callbacks may use whatever returns no future.
 //!
 //! # The order
 //!

@@ -36,7 +36,7 @@ pub fn oneshot<T>() -> (Sender<T>, Receiver<T>) {
 }
 
 struct Shared<T> {
-    /// Set by `send`, and taken by whoever comes first, the future or the drop of the receiver.
+    /// Set by `send`, whose end drops the sender: what nobody takes is dropped with the receiver.
     value: Cell<Option<T>>,
     sender_gone: Cell<bool>,
     receiver_gone: Cell<bool>,
@@ -130,8 +130,6 @@ impl<T> Future for Receiver<T> {
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
         self.shared.receiver_gone.set(true);
-        // Last of all: the drop of the value is anyone's code.
-        let _value = self.shared.value.take();
         self.shared.sender.wake();
         self.shared.receiver.clear();
     }

@@ -14,6 +14,7 @@ use unspin::{EventLoop, Outcome};
 
 pub mod events;
 pub mod net;
+pub mod poll;
 
 /// Words in the order in which callbacks said them.
 #[derive(Clone, Default)]
