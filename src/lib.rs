@@ -64,6 +64,8 @@ mod promise;
 pub mod sync;
 mod time;
 
+mod abort;
+
 mod request;
 
 mod stream;
@@ -72,6 +74,7 @@ pub mod fs;
 
 pub mod net;
 
+pub use abort::{AbortController, AbortListener, AbortSignal};
 pub use emitter::{Emitter, Listener};
 pub use error::{Error, Outcome, Result};
 pub use event_loop::{

@@ -41,6 +41,8 @@ enum Kind {
     /// The payload waits here for whoever resumes the panic; the message is read off it once.
     Panic(String, Mutex<Option<Box<dyn Any + Send>>>),
     Cancelled,
+    /// With the reason of the signal that an operation was aborted by.
+    Aborted(Option<Error>),
     LoopBusy,
     LoopEnded,
 }
@@ -84,6 +86,12 @@ impl Error {
         Error::of(Kind::Cancelled)
     }
 
+    /// Without a reason it is the one that a signal has by default; with one, it is what an
+    /// operation ends with that was aborted for it.
+    pub(crate) fn aborted(reason: Option<Error>) -> Error {
+        Error::of(Kind::Aborted(reason))
+    }
+
     pub(crate) fn loop_busy() -> Error {
         Error::of(Kind::LoopBusy)
     }
@@ -115,6 +123,7 @@ impl Error {
             Kind::Other(error) => {
                 error.downcast_ref::<io::Error>().map_or(io::ErrorKind::Other, io::Error::kind)
             }
+            Kind::Aborted(Some(reason)) => reason.kind(),
             _ => io::ErrorKind::Other,
         }
     }
@@ -134,6 +143,13 @@ impl Error {
         matches!(self.0.kind, Kind::Cancelled)
     }
 
+    /// Whether the operation was aborted by an [`AbortSignal`](crate::AbortSignal). The signal's
+    /// reason is the [`source`](StdError::source), and what it has inside is found as if it were
+    /// in this error.
+    pub fn is_abort(&self) -> bool {
+        matches!(self.0.kind, Kind::Aborted(_))
+    }
+
     /// Whether a loop was asked to run while a loop was running on this thread.
     pub fn is_loop_busy(&self) -> bool {
         matches!(self.0.kind, Kind::LoopBusy)
@@ -151,6 +167,7 @@ impl Error {
                 .downcast_ref::<T>()
                 .or_else(|| error.get_ref()?.downcast_ref::<T>()),
             Kind::Other(error) => error.downcast_ref::<T>(),
+            Kind::Aborted(Some(reason)) => reason.downcast_ref::<T>(),
             _ => None,
         }
     }
@@ -171,6 +188,9 @@ impl fmt::Display for Error {
             Kind::Other(error) => write!(f, "{error}"),
             Kind::Panic(message, _) => write!(f, "a callback panicked: {message}"),
             Kind::Cancelled => f.write_str("the operation was cancelled before it began"),
+            Kind::Aborted(None) => f.write_str("the operation was aborted"),
+            Kind::Aborted(Some(reason)) if reason.is_abort() => fmt::Display::fmt(reason, f),
+            Kind::Aborted(Some(reason)) => write!(f, "the operation was aborted: {reason}"),
             Kind::LoopBusy => f.write_str(
                 "a loop is already running on this thread: queue the work on it, \
                  or run the second loop on a thread of its own",
@@ -194,6 +214,7 @@ impl StdError for Error {
         match &self.0.kind {
             Kind::Io(error) => Some(error),
             Kind::Other(error) => Some(&**error),
+            Kind::Aborted(Some(reason)) => Some(reason),
             _ => None,
         }
     }

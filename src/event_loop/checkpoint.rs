@@ -79,9 +79,9 @@ impl Queues {
         }
     }
 
-    fn push_tick(&self, queued: Queued<Callback>) {
+    pub(crate) fn push_tick(&self, label: Label, work: Callback) {
         self.filled.set(true);
-        self.ticks.borrow_mut().push_back(queued);
+        self.ticks.borrow_mut().push_back(Queued { label, work });
     }
 
     pub(crate) fn push_microtask(&self, label: Label, work: Microtask) {
@@ -292,7 +292,7 @@ pub fn next_tick<R: Outcome>(callback: impl FnOnce() -> R + 'static) {
     let label = core.label(CallbackKind::Tick, Location::caller());
     let run: Callback = Box::new(move || callback().into_result());
     event::queued(label);
-    core.queues.push_tick(Queued { label, work: run });
+    core.queues.push_tick(label, run);
 }
 
 /// Queues a microtask: it runs in this task's checkpoint, behind the microtasks queued before.

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::rc::Rc;
 
 use crate::error::{Error, Result};
@@ -81,6 +81,25 @@ impl Core {
             Ok(Err(error)) => self.uncaught(error, label),
             Err(payload) => self.uncaught_panic(payload, label),
         }
+    }
+
+    /// Calls a listener from inside of other user code. What fails in it does not reach that code:
+    /// it is uncaught from a tick, queued now.
+    pub(crate) fn call_listener(self: &Rc<Self>, label: Label, f: impl FnOnce() -> Result<()>) {
+        let before = self.causes.running();
+        self.causes.enter(label);
+        let outcome = catch_unwind(AssertUnwindSafe(f));
+        self.causes.leave(before);
+        let error = match outcome {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error,
+            Err(payload) if payload.is::<ExitUnwind>() => resume_unwind(payload),
+            Err(payload) => Error::panic(payload),
+        };
+        if self.lifetime.has_ended() {
+            return self.uncaught(error, label);
+        }
+        self.queues.push_tick(label, Box::new(move || Err(error)));
     }
 
     /// Drops something of the user's, whose `Drop` may panic.

@@ -26,8 +26,6 @@ use crate::trace::{Label, event};
 pub struct JoinHandle<T: 'static> {
     core: Loop,
     join: Rc<Join<T>>,
-    /// `None` once it was aborted.
-    task: Cell<Option<Task<()>>>,
 }
 
 struct Join<T> {
@@ -38,7 +36,13 @@ struct Join<T> {
     held: Cell<bool>,
     /// What becomes of an `Err` that nobody awaits.
     to_uncaught: Cell<bool>,
+    /// Dropping it drops the future, which owns this; `None` once that is finished.
+    task: Cell<Option<Task<()>>>,
+    /// To be called when the future is finished.
+    afterwards: Cell<Vec<Afterwards>>,
 }
+
+type Afterwards = Box<dyn FnOnce()>;
 
 impl<T: 'static> JoinHandle<T> {
     pub(crate) fn start<F: Future<Output = T> + 'static>(
@@ -54,28 +58,53 @@ impl<T: 'static> JoinHandle<T> {
             finished: Cell::new(false),
             held: Cell::new(true),
             to_uncaught: Cell::new(false),
+            task: Cell::new(None),
+            afterwards: Cell::default(),
         });
         let result_of = Rc::clone(&join);
         let done = move |core: &Loop, result| result_of.finish(core, result);
         let task = core.start_future(label, start, future, done);
-        JoinHandle { core: Rc::clone(core), join, task: Cell::new(Some(task)) }
+        join.task.set(Some(task));
+        JoinHandle { core: Rc::clone(core), join }
     }
 
     /// Drops the future at the next checkpoint, wherever it is; awaiting it gives an error for
     /// which [`is_cancelled`](Error::is_cancelled) holds. Does nothing once it is finished.
     pub fn abort(&self) {
-        if self.join.finished.replace(true) {
-            return;
-        }
-        // Dropping async-task's handle cancels.
-        drop(self.task.take());
-        self.join.result.set(Some(Err(Error::cancelled())));
-        self.join.wake();
+        self.join.abort(Error::cancelled());
     }
 
     /// Whether the future has returned, panicked or been aborted.
     pub fn is_finished(&self) -> bool {
         self.join.finished.get()
+    }
+
+    /// Aborts the future, with an error for whoever awaits it; works without the handle.
+    pub(crate) fn aborter(&self) -> impl FnOnce(Error) + use<T> {
+        let join = Rc::downgrade(&self.join);
+        move |error| {
+            if let Some(join) = join.upgrade() {
+                join.abort(error);
+            }
+        }
+    }
+
+    /// Calls `f` when the future is finished or aborted: the crate's own code.
+    pub(crate) fn when_finished(&self, f: impl FnOnce() + 'static) {
+        if self.is_finished() {
+            return f();
+        }
+        let mut afterwards = self.join.afterwards.take();
+        afterwards.push(Box::new(f));
+        self.join.afterwards.set(afterwards);
+    }
+
+    pub(crate) fn core(&self) -> &Loop {
+        &self.core
+    }
+
+    pub(crate) fn label(&self) -> Label {
+        self.join.label
     }
 }
 
@@ -95,12 +124,39 @@ impl JoinHandle<Result<()>> {
 
 impl<T: 'static> Join<T> {
     fn finish(&self, core: &Loop, result: thread::Result<T>) {
-        self.finished.set(true);
+        if self.finished.replace(true) {
+            // It aborted itself while it was polled, and that is its result. A panic is not silent.
+            if let Err(payload) = result {
+                core.uncaught_panic(payload, self.label);
+            }
+            return;
+        }
+        if let Some(task) = self.task.take() {
+            task.detach();
+        }
+        self.run_afterwards();
         match result {
             Err(payload) if payload.is::<crate::event_loop::lifetime::ExitUnwind>() => {}
             Err(payload) => self.keep(core, Err(Error::panic(payload))),
             Ok(value) => self.keep(core, Ok(value)),
         }
+    }
+
+    fn abort(&self, error: Error) {
+        if self.finished.replace(true) {
+            return;
+        }
+        // Dropping async-task's handle cancels.
+        drop(self.task.take());
+        self.run_afterwards();
+        if self.held.get() {
+            self.result.set(Some(Err(error)));
+            self.wake();
+        }
+    }
+
+    fn run_afterwards(&self) {
+        self.afterwards.take().into_iter().for_each(|f| f());
     }
 
     fn keep(&self, core: &Loop, result: Result<T>) {
@@ -115,7 +171,7 @@ impl<T: 'static> Join<T> {
     /// No failure is silent.
     fn nobody_awaits(&self, core: &Loop, result: Result<T>) {
         match result {
-            Err(error) if error.is_cancelled() => {}
+            Err(error) if error.is_cancelled() || error.is_abort() => {}
             Err(error) => core.uncaught(error, self.label),
             Ok(value) => {
                 if let Some(Err(error)) = (&value as &dyn Any).downcast_ref::<Result<()>>() {
@@ -152,9 +208,6 @@ impl<T: 'static> Future for JoinHandle<T> {
 impl<T: 'static> Drop for JoinHandle<T> {
     fn drop(&mut self) {
         self.join.held.set(false);
-        if let Some(task) = self.task.take() {
-            task.detach();
-        }
         if let Some(result) = self.join.result.take() {
             self.join.nobody_awaits(&self.core, result);
         }

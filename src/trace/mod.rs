@@ -61,6 +61,8 @@ pub enum CallbackKind {
     Drain,
     /// A stream has been quiet for its idle timeout.
     Idle,
+    /// A signal is aborted.
+    Abort,
     /// Something failed.
     Error,
     /// A resource is closed.
@@ -96,6 +98,7 @@ impl CallbackKind {
             CallbackKind::End => "end",
             CallbackKind::Drain => "drain",
             CallbackKind::Idle => "idle",
+            CallbackKind::Abort => "abort",
             CallbackKind::Error => "error",
             CallbackKind::Close => "close",
             CallbackKind::BeforeExit => "before_exit",
