@@ -1,5 +1,6 @@
 //! Requests: operations that are asked for once and answered once.
 
+mod early;
 #[cfg(feature = "async")]
 mod future;
 
