@@ -19,7 +19,7 @@ use crate::stream::{self, Kind};
 use crate::trace::{CallbackKind, Label, Resource, ResourceKind, event};
 
 /// Connections accepted in one turn: a storm of them does not keep the open ones waiting.
-const ACCEPTS_PER_TURN: usize = 64;
+pub(crate) const ACCEPTS_PER_TURN: usize = 64;
 
 /// How long accepting rests when the process is out of descriptors. Ten tries a second cost
 /// nothing that could be measured, and a descriptor that comes back is used soon.
@@ -35,10 +35,15 @@ pub(crate) struct Acceptor {
     pub(crate) readable: Cell<bool>,
     paused: Cell<bool>,
     pub(crate) closed: Cell<bool>,
-    /// A future waits for a connection.
-    pub(crate) awaited: Cell<bool>,
+    /// Futures that wait for a connection.
     #[cfg(feature = "async")]
-    pub(crate) waiter: Cell<Option<std::task::Waker>>,
+    pub(crate) waiters: stream::Wakers,
+    /// The turn that `polls` counts for.
+    #[cfg(feature = "async")]
+    pub(crate) turn: Cell<u64>,
+    /// Connections that futures have asked for in that turn.
+    #[cfg(feature = "async")]
+    pub(crate) polls: Cell<usize>,
     requeued: Cell<bool>,
     /// Set while accepting rests.
     resting: Cell<Option<Timer>>,
@@ -69,9 +74,12 @@ impl Acceptor {
             readable: Cell::new(false),
             paused: Cell::new(false),
             closed: Cell::new(false),
-            awaited: Cell::new(false),
             #[cfg(feature = "async")]
-            waiter: Cell::new(None),
+            waiters: stream::Wakers::default(),
+            #[cfg(feature = "async")]
+            turn: Cell::new(0),
+            #[cfg(feature = "async")]
+            polls: Cell::new(0),
             requeued: Cell::new(false),
             resting: Cell::new(None),
             activity: Activity::default(),
@@ -88,6 +96,9 @@ impl Acceptor {
         }
         self.on_connection.fill(label, handler);
         self.core.hold(self.key, Rc::clone(self) as Rc<dyn Source>);
+        // A future that waits for a connection learns that it gets none.
+        #[cfg(feature = "async")]
+        self.wake_now();
         self.update_activity();
         self.go_on();
     }
@@ -106,7 +117,11 @@ impl Acceptor {
 
     pub(crate) fn update_activity(&self) {
         let accepts = self.on_connection.is_filled() && !self.paused.get();
-        let active = !self.closed.get() && (accepts || self.awaited.get());
+        #[cfg(feature = "async")]
+        let awaited = !self.waiters.is_empty();
+        #[cfg(not(feature = "async"))]
+        let awaited = false;
+        let active = !self.closed.get() && (accepts || awaited);
         self.activity.set_active(&self.core, active);
     }
 
@@ -127,7 +142,13 @@ impl Acceptor {
 
     /// Puts off what could be accepted to the next turn, which does not sleep before it.
     fn go_on(&self) {
-        if self.can_accept() && !self.requeued.replace(true) {
+        if self.can_accept() {
+            self.requeue();
+        }
+    }
+
+    pub(crate) fn requeue(&self) {
+        if !self.requeued.replace(true) {
             let again = Work::Ready(self.key, Readiness::NONE);
             self.core.pending.borrow_mut().push_back(again);
         }
@@ -181,7 +202,8 @@ impl Acceptor {
                 acceptor.resting.set(None);
                 acceptor.go_on();
                 #[cfg(feature = "async")]
-                acceptor.wake_waiter();
+                acceptor.wake_waiters();
+                acceptor.handle_dropped();
             }
         }));
         self.resting.set(Some(self.core.start_timer(self.label, REST_MILLIS, body, false)));
@@ -201,7 +223,8 @@ impl Acceptor {
         }
     }
 
-    /// Called when a handle is dropped: the last one takes an unowned listener with it.
+    /// Called when a handle is dropped, and where the loop lets go of it: the last one takes an
+    /// unowned listener with it.
     pub(crate) fn handle_dropped(self: &Rc<Self>) {
         if Rc::strong_count(self) == 1 {
             self.close();
@@ -215,9 +238,7 @@ impl Acceptor {
         event::resource("close", NAME, self.key.to_word(), self.label);
         self.shut();
         #[cfg(feature = "async")]
-        if let Some(waker) = self.waiter.take() {
-            waker.wake();
-        }
+        self.wake_now();
         let acceptor = Rc::clone(self);
         self.core.defer_to_close(self.label, move |_| acceptor.finish());
     }
@@ -257,15 +278,17 @@ impl Source for Acceptor {
         }
         #[cfg(feature = "async")]
         if self.readable.get() {
-            self.wake_waiter();
+            self.wake_waiters();
         }
         for _ in 0..ACCEPTS_PER_TURN {
             if !self.can_accept() {
-                return;
+                break;
             }
             self.accept_one();
         }
         self.go_on();
+        // Whoever was woken may have dropped the last handle.
+        self.handle_dropped();
     }
 
     fn describe(&self) -> Resource {
@@ -289,5 +312,7 @@ impl Source for Acceptor {
         self.closed.set(true);
         self.shut();
         drop(self.take_handlers());
+        #[cfg(feature = "async")]
+        self.waiters.take_each().for_each(drop);
     }
 }

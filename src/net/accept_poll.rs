@@ -3,23 +3,28 @@
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use crate::error::{Error, Result};
-use crate::net::accept::Acceptor;
+use crate::net::accept::{ACCEPTS_PER_TURN, Acceptor};
 use crate::net::tcp_stream::TcpStream;
-use crate::stream;
+use crate::stream::{self, Ticket};
 use crate::trace::{CallbackKind, Label};
 
 impl Acceptor {
     pub(crate) fn poll_accept(
         self: &Rc<Self>,
         cx: &mut Context<'_>,
+        ticket: Ticket,
     ) -> Poll<Result<(TcpStream, SocketAddr)>> {
         if self.on_connection.is_filled() {
             return Poll::Ready(Err(mixed()));
         }
         while !self.closed.get() && self.readable.get() && !self.is_resting() {
+            if self.has_had_its_share() {
+                self.requeue();
+                break;
+            }
             let accepted = match &*self.io.borrow() {
                 Some(io) => io.accept(),
                 None => break,
@@ -37,11 +42,19 @@ impl Acceptor {
         if self.closed.get() {
             return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
         }
-        let waker = cx.waker().clone();
-        self.awaited.set(true);
-        drop(self.waiter.replace(Some(waker)));
+        let before = self.waiters.wait(ticket, cx);
         self.update_activity();
+        drop(before);
         Poll::Pending
+    }
+
+    fn has_had_its_share(&self) -> bool {
+        let turn = self.core.counters.turns.get();
+        if self.turn.replace(turn) != turn {
+            self.polls.set(0);
+        }
+        self.polls.set(self.polls.get() + 1);
+        self.polls.get() > ACCEPTS_PER_TURN
     }
 
     fn adopt(
@@ -55,23 +68,29 @@ impl Acceptor {
         Ok((stream::attach(&self.core, key, io, label), peer))
     }
 
-    /// Wakes whoever waits for a connection, as a task.
-    pub(crate) fn wake_waiter(self: &Rc<Self>) {
-        let Some(waker) = self.waiter.take() else { return };
-        self.awaited.set(false);
-        self.update_activity();
-        let label = Label { kind: CallbackKind::Future, ..self.label };
-        self.core.task(label, || {
-            waker.wake();
-            Ok(())
-        });
+    /// Wakes whoever waits for a connection: a task for each.
+    pub(crate) fn wake_waiters(self: &Rc<Self>) {
+        for waker in self.waiters.take_each() {
+            self.update_activity();
+            let label = Label { kind: CallbackKind::Future, ..self.label };
+            self.core.task(label, || {
+                waker.wake();
+                Ok(())
+            });
+        }
     }
 
-    pub(crate) fn stop_waiting(&self) {
-        self.awaited.set(false);
-        let waker = self.waiter.take();
-        if waker.is_some() {
+    /// The same at once, where waiting has become a mistake.
+    pub(crate) fn wake_now(&self) {
+        self.waiters.take_each().for_each(Waker::wake);
+        self.update_activity();
+    }
+
+    /// A future was dropped: it waits no more.
+    pub(crate) fn stop_waiting(&self, ticket: Ticket) {
+        if let Some(waker) = self.waiters.leave(ticket) {
             self.update_activity();
+            drop(waker);
         }
     }
 }

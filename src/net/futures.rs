@@ -1,9 +1,11 @@
 //! TCP streams and listeners, awaited.
 
+use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncWrite};
@@ -11,12 +13,12 @@ use futures_io::{AsyncRead, AsyncWrite};
 use crate::error::{Error, Result};
 use crate::net::listener::TcpListener;
 use crate::net::tcp_stream::TcpStream;
-use crate::stream::{Chunk, Kind, Side};
+use crate::stream::{Chunk, Flow, Kind, Side, Ticket};
 
 impl TcpStream {
     /// Reads what is there, as far as it fits; 0 is the end of the stream.
     ///
-    /// One reader at a time: a second one takes the first one's place.
+    /// Where several futures read one stream, each byte goes to one of them.
     ///
     /// # Errors
     ///
@@ -27,8 +29,8 @@ impl TcpStream {
     ///
     /// Cancel safe: no byte is lost when the future is dropped.
     pub fn read<'a>(&'a self, buffer: &'a mut [u8]) -> impl Future<Output = Result<usize>> + 'a {
-        let waiting = Waiting(self, Side::Read);
-        poll_fn(move |cx| waiting.0.flow().poll_read(cx, buffer))
+        let waiting = Waiting::new(self, Side::Read);
+        poll_fn(move |cx| waiting.poll(|flow, ticket| flow.poll_read(cx, ticket, buffer)))
     }
 
     /// Reads until `buffer` is full.
@@ -63,11 +65,14 @@ impl TcpStream {
     ///
     /// Cancel safe: no byte is lost when the future is dropped.
     pub fn chunk(&self) -> impl Future<Output = Result<Option<Chunk>>> + '_ {
-        let waiting = Waiting(self, Side::Read);
-        poll_fn(move |cx| waiting.0.flow().poll_chunk(cx))
+        let waiting = Waiting::new(self, Side::Read);
+        poll_fn(move |cx| waiting.poll(|flow, ticket| flow.poll_chunk(cx, ticket)))
     }
 
     /// Writes all bytes, waiting whenever the system takes no more.
+    ///
+    /// It goes behind what [`write`](TcpStream::write) has queued. Where several futures write to
+    /// one stream, a long write may be cut in two by another's.
     ///
     /// # Errors
     ///
@@ -78,21 +83,38 @@ impl TcpStream {
     ///
     /// Not cancel safe: a part may have been sent when the future is dropped.
     pub async fn write_all(&self, bytes: &[u8]) -> Result<()> {
-        let waiting = Waiting(self, Side::Write);
+        let waiting = Waiting::new(self, Side::Write);
         let mut sent = 0;
         while sent < bytes.len() {
-            sent += poll_fn(|cx| waiting.0.flow().poll_write(cx, &bytes[sent..])).await?;
+            let rest = &bytes[sent..];
+            sent += poll_fn(|cx| waiting.poll(|flow, ticket| flow.poll_write(cx, ticket, rest)))
+                .await?;
         }
         Ok(())
     }
 }
 
-/// A future that may wait; dropped with it.
-struct Waiting<'a>(&'a TcpStream, Side);
+/// A future's place among those that wait; dropped with it.
+struct Waiting<'a> {
+    stream: &'a TcpStream,
+    side: Side,
+    ticket: Ticket,
+}
+
+impl Waiting<'_> {
+    fn new(stream: &TcpStream, side: Side) -> Waiting<'_> {
+        Waiting { stream, side, ticket: stream.flow().waiters.of(side).ticket() }
+    }
+
+    /// A method, so that a closure that calls it owns all of this, and not the ticket alone.
+    fn poll<T>(&self, poll: impl FnOnce(&Rc<Flow<TcpStream>>, Ticket) -> T) -> T {
+        poll(self.stream.flow(), self.ticket)
+    }
+}
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.0.flow().stop_waiting(self.1);
+        self.stream.flow().stop_waiting(self.ticket, self.side);
     }
 }
 
@@ -109,42 +131,55 @@ impl TcpListener {
     ///
     /// Cancel safe: no connection is lost when the future is dropped.
     pub fn accept(&self) -> impl Future<Output = Result<(TcpStream, SocketAddr)>> + '_ {
-        let waiting = Accepting(self);
-        poll_fn(move |cx| waiting.0.acceptor().poll_accept(cx))
+        let accepting = Accepting::new(self);
+        poll_fn(move |cx| accepting.poll(cx))
     }
 
     /// The connections as a stream that ends when the listener is closed.
     pub fn incoming(&self) -> Incoming<'_> {
-        Incoming(self)
+        Incoming(Accepting::new(self))
     }
 }
 
-struct Accepting<'a>(&'a TcpListener);
+/// A future's place among those that wait for a connection; dropped with it.
+struct Accepting<'a> {
+    listener: &'a TcpListener,
+    ticket: Ticket,
+}
+
+impl Accepting<'_> {
+    fn new(listener: &TcpListener) -> Accepting<'_> {
+        Accepting { listener, ticket: listener.acceptor().waiters.ticket() }
+    }
+
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<Result<(TcpStream, SocketAddr)>> {
+        self.listener.acceptor().poll_accept(cx, self.ticket)
+    }
+}
 
 impl Drop for Accepting<'_> {
     fn drop(&mut self) {
-        self.0.acceptor().stop_waiting();
+        self.listener.acceptor().stop_waiting(self.ticket);
     }
 }
 
 /// The connections of a listener: see [`TcpListener::incoming`].
-#[derive(Debug)]
-pub struct Incoming<'a>(&'a TcpListener);
+pub struct Incoming<'a>(Accepting<'a>);
+
+impl fmt::Debug for Incoming<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Incoming").field(self.0.listener).finish()
+    }
+}
 
 impl futures_core::Stream for Incoming<'_> {
     type Item = Result<(TcpStream, SocketAddr)>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if self.0.is_closed() {
+        if self.0.listener.is_closed() {
             return Poll::Ready(None);
         }
-        self.0.acceptor().poll_accept(cx).map(Some)
-    }
-}
-
-impl Drop for Incoming<'_> {
-    fn drop(&mut self) {
-        self.0.acceptor().stop_waiting();
+        self.0.poll(cx).map(Some)
     }
 }
 
@@ -154,7 +189,7 @@ impl AsyncRead for &TcpStream {
         cx: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        self.flow().poll_read(cx, buffer).map_err(Error::into_io)
+        self.flow().poll_read(cx, Ticket::POLLED, buffer).map_err(Error::into_io)
     }
 }
 
@@ -164,16 +199,16 @@ impl AsyncWrite for &TcpStream {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.flow().poll_write(cx, bytes).map_err(Error::into_io)
+        self.flow().poll_write(cx, Ticket::POLLED, bytes).map_err(Error::into_io)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.flow().poll_flush(cx).map_err(Error::into_io)
+        self.flow().poll_flush(cx, Ticket::POLLED).map_err(Error::into_io)
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.end();
-        self.flow().poll_flush(cx).map_err(Error::into_io)
+        self.flow().poll_flush(cx, Ticket::POLLED).map_err(Error::into_io)
     }
 }
 

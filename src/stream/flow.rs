@@ -13,7 +13,7 @@ use crate::slots::Key;
 use crate::stream::handlers::{Handlers, OnData, OnStream};
 use crate::stream::idle::Idle;
 #[cfg(feature = "async")]
-use crate::stream::poll::Waiters;
+use crate::stream::poll::{Side, Waiters};
 use crate::stream::queue::WriteQueue;
 use crate::stream::{ByteStream, Handler, Io, Kind};
 use crate::trace::{CallbackKind, Label, Resource, ResourceKind, event};
@@ -123,6 +123,9 @@ impl<S: ByteStream> Flow<S> {
     /// Hands the stream to the loop: from now on it lives until it is closed.
     fn reader_installed(self: &Rc<Self>) {
         self.core.hold(self.key, Rc::clone(self) as Rc<dyn Source>);
+        // A future that waits for bytes learns that it gets none.
+        #[cfg(feature = "async")]
+        self.wake_now(Side::Read);
         self.update_activity();
         self.go_on_reading();
     }
@@ -283,12 +286,22 @@ impl<S: ByteStream> Flow<S> {
     pub(crate) fn update_activity(&self) {
         let reads = self.handlers.has_reader() && !self.paused.get() && !self.read_ended.get();
         let sends = !self.queue.borrow().is_empty();
-        #[cfg(feature = "async")]
-        let awaited = self.waiters.any();
-        #[cfg(not(feature = "async"))]
-        let awaited = false;
-        let active = !self.closed.get() && (reads || sends || awaited);
+        let active = !self.closed.get() && (reads || sends || self.is_awaited());
         self.activity.set_active(&self.core, active);
+    }
+
+    /// Whether a future waits to read, or to write.
+    fn awaited_for(&self) -> (bool, bool) {
+        #[cfg(feature = "async")]
+        let awaited = (!self.waiters.read.is_empty(), !self.waiters.write.is_empty());
+        #[cfg(not(feature = "async"))]
+        let awaited = (false, false);
+        awaited
+    }
+
+    pub(crate) fn is_awaited(&self) -> bool {
+        let (reads, writes) = self.awaited_for();
+        reads || writes
     }
 
     pub(crate) fn set_referenced(&self, referenced: bool) {
@@ -302,8 +315,11 @@ impl<S: ByteStream> Flow<S> {
     }
 
     fn state(&self) -> &'static str {
-        if !self.queue.borrow().is_empty() {
+        let (reads, writes) = self.awaited_for();
+        if !self.queue.borrow().is_empty() || writes {
             "writing to"
+        } else if reads {
+            "reading"
         } else if self.paused.get() {
             "paused"
         } else if self.read_ended.get() {
@@ -352,6 +368,8 @@ impl<S: ByteStream> Source for Flow<S> {
         self.closed.set(true);
         self.shut();
         drop(self.handlers.take_all());
+        #[cfg(feature = "async")]
+        drop(self.waiters.take_all());
         self.after_drain.take();
         self.after_close.take();
     }

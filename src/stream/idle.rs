@@ -42,8 +42,9 @@ impl<S: ByteStream> Flow<S> {
         let flow = Rc::downgrade(self);
         let millis = left.as_nanos().div_ceil(1_000_000).max(1) as u64;
         let body = Body::Deferred(Box::new(move || {
-            if let Some(flow) = flow.upgrade() {
-                flow.look_whether_idle();
+            // A handle: if the callback drops all others, its drop closes the stream.
+            if let Some(stream) = flow.upgrade().map(S::of_flow) {
+                stream.flow().look_whether_idle();
             }
         }));
         let timer = self.core.start_timer(label, millis, body, false);

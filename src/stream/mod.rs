@@ -18,6 +18,8 @@ mod pipe;
 mod poll;
 mod queue;
 mod read;
+#[cfg(feature = "async")]
+mod wakers;
 mod write;
 
 use std::io;
@@ -29,6 +31,8 @@ pub use pipe::pipe;
 pub use poll::Chunk;
 #[cfg(feature = "async")]
 pub(crate) use poll::Side;
+#[cfg(feature = "async")]
+pub(crate) use wakers::{Ticket, Wakers};
 
 use crate::error::Error;
 use crate::event_loop::core::Loop;

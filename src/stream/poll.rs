@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::event_loop::core::Loop;
 use crate::reactor::Readiness;
 use crate::stream::flow::Flow;
+use crate::stream::wakers::{Ticket, Wakers};
 use crate::stream::{ByteStream, Io};
 use crate::trace::{CallbackKind, Label};
 
@@ -23,24 +24,24 @@ const POLLS_PER_TURN: u32 = 32;
 /// Who waits for a stream.
 #[derive(Default)]
 pub(crate) struct Waiters {
-    read: Cell<Option<Waker>>,
-    write: Cell<Option<Waker>>,
-    waiting: Cell<(bool, bool)>,
+    pub(crate) read: Wakers,
+    pub(crate) write: Wakers,
     /// The turn that `polls` counts for.
     turn: Cell<u64>,
     polls: Cell<u32>,
 }
 
 impl Waiters {
-    /// Whether anybody waits: then the stream is active.
-    pub(crate) fn any(&self) -> bool {
-        let (read, write) = self.waiting.get();
-        read || write
+    /// Takes everybody out, to be woken or dropped.
+    pub(crate) fn take_all(&self) -> Vec<Waker> {
+        self.read.take_each().chain(self.write.take_each()).collect()
     }
 
-    pub(crate) fn take_all(&self) -> (Option<Waker>, Option<Waker>) {
-        self.waiting.set((false, false));
-        (self.read.take(), self.write.take())
+    pub(crate) fn of(&self, side: Side) -> &Wakers {
+        match side {
+            Side::Read => &self.read,
+            Side::Write => &self.write,
+        }
     }
 }
 
@@ -76,10 +77,13 @@ impl<S: ByteStream> Flow<S> {
     pub(crate) fn poll_read(
         self: &Rc<Self>,
         cx: &mut Context<'_>,
+        ticket: Ticket,
         buffer: &mut [u8],
     ) -> Poll<Result<usize>> {
         loop {
-            match self.poll_readable(cx) {
+            match self.poll_readable(cx, ticket) {
+                // The system would take it for the end.
+                Poll::Ready(Ok(true)) if buffer.is_empty() => return Poll::Ready(Ok(0)),
                 Poll::Ready(Ok(true)) => {}
                 Poll::Ready(Ok(false)) => return Poll::Ready(Ok(0)),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
@@ -92,9 +96,13 @@ impl<S: ByteStream> Flow<S> {
     }
 
     /// Receives into a pooled buffer, which is taken only when there is something to read.
-    pub(crate) fn poll_chunk(self: &Rc<Self>, cx: &mut Context<'_>) -> Poll<Result<Option<Chunk>>> {
+    pub(crate) fn poll_chunk(
+        self: &Rc<Self>,
+        cx: &mut Context<'_>,
+        ticket: Ticket,
+    ) -> Poll<Result<Option<Chunk>>> {
         loop {
-            match self.poll_readable(cx) {
+            match self.poll_readable(cx, ticket) {
                 Poll::Ready(Ok(true)) => {}
                 Poll::Ready(Ok(false)) => return Poll::Ready(Ok(None)),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
@@ -115,7 +123,7 @@ impl<S: ByteStream> Flow<S> {
     }
 
     /// Whether there may be something to read: `false` at the end.
-    fn poll_readable(self: &Rc<Self>, cx: &mut Context<'_>) -> Poll<Result<bool>> {
+    fn poll_readable(&self, cx: &mut Context<'_>, ticket: Ticket) -> Poll<Result<bool>> {
         if self.handlers.has_reader() {
             return Poll::Ready(Err(mixed()));
         }
@@ -126,11 +134,11 @@ impl<S: ByteStream> Flow<S> {
             return Poll::Ready(Err(ErrorKind::NotConnected.into()));
         }
         if !self.readiness.get().contains(Readiness::READABLE) {
-            return self.wait(cx, Side::Read);
+            return self.wait(cx, ticket, Side::Read);
         }
         if self.has_had_its_share() {
             self.requeue();
-            return self.wait(cx, Side::Read);
+            return self.wait(cx, ticket, Side::Read);
         }
         Poll::Ready(Ok(true))
     }
@@ -142,7 +150,7 @@ impl<S: ByteStream> Flow<S> {
             None => Err(ErrorKind::NotConnected.into()),
         };
         match received {
-            Ok(0) if !buffer.is_empty() => {
+            Ok(0) => {
                 self.read_ended.set(true);
                 Some(Ok(0))
             }
@@ -161,8 +169,9 @@ impl<S: ByteStream> Flow<S> {
 
     /// Sends what the system takes of `bytes`, behind what is queued.
     pub(crate) fn poll_write(
-        self: &Rc<Self>,
+        &self,
         cx: &mut Context<'_>,
+        ticket: Ticket,
         bytes: &[u8],
     ) -> Poll<Result<usize>> {
         loop {
@@ -178,10 +187,10 @@ impl<S: ByteStream> Flow<S> {
             }
             if self.has_had_its_share() {
                 self.requeue();
-                return self.wait(cx, Side::Write);
+                return self.wait(cx, ticket, Side::Write);
             }
             if !self.is_writable() || !self.queue.borrow().is_empty() {
-                return self.wait(cx, Side::Write);
+                return self.wait(cx, ticket, Side::Write);
             }
             match self.send_once(bytes) {
                 Ok(0) => {}
@@ -192,43 +201,28 @@ impl<S: ByteStream> Flow<S> {
     }
 
     /// Waits until all that was accepted is handed to the system.
-    pub(crate) fn poll_flush(self: &Rc<Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+    pub(crate) fn poll_flush(&self, cx: &mut Context<'_>, ticket: Ticket) -> Poll<Result<()>> {
         if self.queue.borrow().is_empty() {
             return Poll::Ready(Ok(()));
         }
         if self.closed.get() || self.failed.get() {
             return Poll::Ready(Err(ErrorKind::NotConnected.into()));
         }
-        self.wait(cx, Side::Write)
+        self.wait(cx, ticket, Side::Write)
     }
 
-    fn wait<T>(&self, cx: &mut Context<'_>, side: Side) -> Poll<T> {
-        let (place, (read, write)) = match side {
-            Side::Read => (&self.waiters.read, (true, self.waiters.waiting.get().1)),
-            Side::Write => (&self.waiters.write, (self.waiters.waiting.get().0, true)),
-        };
-        let waker = cx.waker().clone();
-        drop(place.replace(Some(waker)));
-        self.waiters.waiting.set((read, write));
+    fn wait<T>(&self, cx: &mut Context<'_>, ticket: Ticket, side: Side) -> Poll<T> {
+        let before = self.waiters.of(side).wait(ticket, cx);
         self.update_activity();
+        drop(before);
         Poll::Pending
     }
 
-    /// Nobody waits to read any more: its future was dropped.
-    pub(crate) fn stop_waiting(&self, side: Side) {
-        let (read, write) = self.waiters.waiting.get();
-        let waker = match side {
-            Side::Read => {
-                self.waiters.waiting.set((false, write));
-                self.waiters.read.take()
-            }
-            Side::Write => {
-                self.waiters.waiting.set((read, false));
-                self.waiters.write.take()
-            }
-        };
-        if waker.is_some() {
+    /// A future was dropped: it waits no more.
+    pub(crate) fn stop_waiting(&self, ticket: Ticket, side: Side) {
+        if let Some(waker) = self.waiters.of(side).leave(ticket) {
             self.update_activity();
+            drop(waker);
         }
     }
 
@@ -247,27 +241,24 @@ impl<S: ByteStream> Flow<S> {
 
     /// The stream is closed: whoever waits is told. Nothing is called but the wakers.
     pub(crate) fn wake_at_close(&self) {
-        let (read, write) = self.waiters.take_all();
-        read.into_iter().chain(write).for_each(Waker::wake);
+        self.waiters.take_all().into_iter().for_each(Waker::wake);
+    }
+
+    /// The same where what waits on one side has become a mistake.
+    pub(crate) fn wake_now(&self, side: Side) {
+        self.waiters.of(side).take_each().for_each(Waker::wake);
+        self.update_activity();
     }
 
     fn wake(self: &Rc<Self>, side: Side) {
-        let (read, write) = self.waiters.waiting.get();
-        let waker = match side {
-            Side::Read => self.waiters.read.take(),
-            Side::Write => self.waiters.write.take(),
-        };
-        let Some(waker) = waker else { return };
-        self.waiters.waiting.set(match side {
-            Side::Read => (false, write),
-            Side::Write => (read, false),
-        });
-        self.update_activity();
-        let label = Label { kind: CallbackKind::Future, ..self.label };
-        self.core.task(label, || {
-            waker.wake();
-            Ok(())
-        });
+        for waker in self.waiters.of(side).take_each() {
+            self.update_activity();
+            let label = Label { kind: CallbackKind::Future, ..self.label };
+            self.core.task(label, || {
+                waker.wake();
+                Ok(())
+            });
+        }
     }
 
     fn has_had_its_share(&self) -> bool {

@@ -5,6 +5,8 @@ use std::rc::Rc;
 
 use crate::error::Error;
 use crate::reactor::Readiness;
+#[cfg(feature = "async")]
+use crate::stream::Side;
 use crate::stream::flow::Flow;
 use crate::stream::{ByteStream, Io};
 use crate::trace::CallbackKind;
@@ -175,6 +177,9 @@ impl<S: ByteStream> Flow<S> {
         if self.closed.get() || self.failed.get() || self.ending.replace(true) {
             return;
         }
+        // A future that waits to write learns that it is too late.
+        #[cfg(feature = "async")]
+        self.wake_now(Side::Write);
         if self.queue.borrow().is_empty() {
             self.finish_writing();
         }
@@ -226,7 +231,7 @@ impl<S: ByteStream> Flow<S> {
         let empty = self.queue.borrow().is_empty();
         if empty && self.ending.get() {
             self.finish_writing();
-        } else if !empty && self.is_writable() {
+        } else if self.is_writable() && (!empty || self.is_awaited()) {
             self.requeue();
         }
         if empty && self.needs_drain.get() {
