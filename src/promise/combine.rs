@@ -11,6 +11,7 @@ use std::rc::Rc;
 use crate::error::{Error, Result};
 use crate::promise::Promise;
 use crate::promise::resolver::{Reason, Resolution};
+use crate::promise::then::catch;
 use crate::trace::At;
 
 impl<T: 'static, E: Reason> Promise<T, E> {
@@ -32,10 +33,27 @@ impl<T: 'static, E: Reason> Promise<T, E> {
     /// If no loop is running on this thread.
     #[track_caller]
     pub fn all(promises: impl IntoIterator<Item = Promise<T, E>>) -> Promise<Vec<T>, E> {
+        Promise::all_with(promises, |values| values)
+    }
+
+    /// As [`all`](Promise::all), fulfilled with what `f` makes of the values, in the reaction of
+    /// the last of them.
+    ///
+    /// For promises that are all of one type, whatever they are made of: those of an interpreter.
+    ///
+    /// # Panics
+    ///
+    /// If no loop is running on this thread. A panic in `f` is a rejection.
+    #[track_caller]
+    pub fn all_with<U: 'static>(
+        promises: impl IntoIterator<Item = Promise<T, E>>,
+        f: impl FnOnce(Vec<T>) -> U + 'static,
+    ) -> Promise<U, E> {
         let at = Location::caller();
         let (promise, resolver) = Promise::with_resolver();
         let all = resolver.clone();
-        let gathered = Gathered::new(move |values| all.settle(Ok(values)));
+        let gathered =
+            Gathered::new(move |values| all.settle(catch(|| f(values)).map_err(E::from)));
         for input in promises {
             let (resolver, put) = (resolver.clone(), gathered.place());
             input.observe(at, move |result| match result {
@@ -56,9 +74,23 @@ impl<T: 'static, E: Reason> Promise<T, E> {
     pub fn all_settled(
         promises: impl IntoIterator<Item = Promise<T, E>>,
     ) -> Promise<Vec<Result<T, E>>, E> {
+        Promise::all_settled_with(promises, |results| results)
+    }
+
+    /// As [`all_settled`](Promise::all_settled), fulfilled with what `f` makes of the results.
+    ///
+    /// # Panics
+    ///
+    /// If no loop is running on this thread. A panic in `f` is a rejection.
+    #[track_caller]
+    pub fn all_settled_with<U: 'static>(
+        promises: impl IntoIterator<Item = Promise<T, E>>,
+        f: impl FnOnce(Vec<Result<T, E>>) -> U + 'static,
+    ) -> Promise<U, E> {
         let at = Location::caller();
         let (promise, resolver) = Promise::with_resolver();
-        let gathered = Gathered::new(move |results| resolver.settle(Ok(results)));
+        let gathered =
+            Gathered::new(move |results| resolver.settle(catch(|| f(results)).map_err(E::from)));
         for input in promises {
             input.observe(at, gathered.place());
         }
@@ -89,11 +121,24 @@ impl<T: 'static, E: Reason> Promise<T, E> {
     /// If no loop is running on this thread.
     #[track_caller]
     pub fn any(promises: impl IntoIterator<Item = Promise<T, E>>) -> Promise<T, AggregateError<E>> {
+        Promise::any_with(promises, AggregateError::Reasons)
+    }
+
+    /// As [`any`](Promise::any), rejected with what `f` makes of the reasons.
+    ///
+    /// # Panics
+    ///
+    /// If no loop is running on this thread. A panic in `f` is a rejection.
+    #[track_caller]
+    pub fn any_with<E2: Reason>(
+        promises: impl IntoIterator<Item = Promise<T, E>>,
+        f: impl FnOnce(Vec<E>) -> E2 + 'static,
+    ) -> Promise<T, E2> {
         let at = Location::caller();
         let (promise, resolver) = Promise::with_resolver();
         let none = resolver.clone();
         let gathered = Gathered::new(move |reasons| {
-            none.settle(Err(AggregateError::Reasons(reasons)));
+            none.settle(Err(catch(|| f(reasons)).unwrap_or_else(E2::from)));
         });
         for input in promises {
             let (resolver, put) = (resolver.clone(), gathered.place());

@@ -86,13 +86,14 @@ impl<T: 'static, E: Reason> Promise<T, E> {
     #[track_caller]
     pub fn finally<S: Settle<E>>(self, f: impl FnOnce() -> S + 'static) -> Promise<T, E> {
         let at = Location::caller();
-        self.react_at(at, move |result| {
-            // `f` may reject; its value is waited for and ignored.
-            let after = f().into_promise();
-            Resolution::Promise(after.react_at(at, move |settled| match settled {
+        self.react_at(at, move |result| match f().wait_for() {
+            // What it is fulfilled with is waited for and ignored.
+            Ok(after) => Resolution::Promise(after.react_at(at, move |settled| match settled {
                 Ok(_) => result,
                 Err(reason) => Err(reason),
-            }))
+            })),
+            // As what is thrown in it: nothing is waited for.
+            Err(reason) => Resolution::Reason(reason),
         })
     }
 
@@ -110,36 +111,36 @@ impl<T: 'static, E: Reason> Promise<T, E> {
     }
 }
 
-/// What a `finally` callback may return: `()`, a `Result<(), E>`, or a promise of anything.
+/// What a `finally` callback may return: `()`, a promise of anything, or either in a `Result`.
 pub trait Settle<E> {
     /// What the promise of it is fulfilled with, and nobody looks at.
     #[doc(hidden)]
     type Value: 'static;
     #[doc(hidden)]
-    fn into_promise(self) -> Promise<Self::Value, E>;
+    fn wait_for(self) -> Result<Promise<Self::Value, E>, E>;
 }
 
 impl<E: Reason> Settle<E> for () {
     type Value = ();
 
-    fn into_promise(self) -> Promise<(), E> {
-        Promise::settled(Ok(()))
-    }
-}
-
-impl<E: Reason> Settle<E> for Result<(), E> {
-    type Value = ();
-
-    fn into_promise(self) -> Promise<(), E> {
-        Promise::settled(self)
+    fn wait_for(self) -> Result<Promise<(), E>, E> {
+        Ok(Promise::settled(Ok(())))
     }
 }
 
 impl<U: 'static, E: Reason> Settle<E> for Promise<U, E> {
     type Value = U;
 
-    fn into_promise(self) -> Promise<U, E> {
-        self
+    fn wait_for(self) -> Result<Promise<U, E>, E> {
+        Ok(self)
+    }
+}
+
+impl<E: Reason, S: Settle<E>> Settle<E> for Result<S, E> {
+    type Value = S::Value;
+
+    fn wait_for(self) -> Result<Promise<S::Value, E>, E> {
+        self.and_then(S::wait_for)
     }
 }
 
