@@ -8,7 +8,9 @@ use std::rc::Rc;
 
 use serde_json::Value as Json;
 
-use crate::program::{self, Body};
+use crate::fields::{list, text};
+use crate::parse;
+use crate::program::Body;
 use crate::run::{Clock, run};
 
 /// What came of a case.
@@ -39,13 +41,12 @@ pub(crate) fn read(file: &Path) -> Result<Json, String> {
 
 fn compare(file: &Path, clock: Clock) -> Result<Verdict, String> {
     let case = read(file)?;
-    let missing = program::missing(&case);
+    let missing = parse::missing(&case);
     if !missing.is_empty() {
         return Ok(Verdict::Skipped(Vec::from_iter(missing).join(", ")));
     }
-    let program = program::parse(&case)?;
-    let expected = case.get("expected").and_then(Json::as_array).ok_or("there is no `expected`")?;
-    let expected = expected.iter().map(program::text).collect::<Result<_, _>>()?;
+    let program = parse::parse(&case)?;
+    let expected = list(case.get("expected").ok_or("there is no `expected`")?, text)?;
     let traces = Traces { expected, lines: lines(&program, file, clock)? };
     Ok(if traces.expected == traces.lines { Verdict::Passed } else { Verdict::Differs(traces) })
 }

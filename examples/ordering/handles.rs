@@ -2,21 +2,33 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 
-use unspin::{Immediate, Timer};
+use unspin::{AbortController, Emitter, Immediate, Listener, Timer};
+
+use crate::value::{Promise, Thenable, Value};
 
 /// What a name may hold.
 #[derive(Clone)]
 pub(crate) enum Handle {
     Timer(Timer),
     Immediate(Immediate),
+    Promise(Promise),
+    Thenable(Rc<Thenable>),
+    Emitter(Rc<Events>),
+    Listener(Listener),
+    AbortController(AbortController),
 }
+
+/// Emitters by the name of the event: here, one emitter is one event.
+pub(crate) type Events = Table<Emitter<Value>>;
 
 impl Handle {
     pub(crate) fn clear(&self) {
         match self {
             Handle::Timer(timer) => timer.clear(),
             Handle::Immediate(immediate) => immediate.clear(),
+            _ => {}
         }
     }
 
@@ -24,6 +36,7 @@ impl Handle {
         match self {
             Handle::Timer(timer) => _ = timer.ref_(),
             Handle::Immediate(immediate) => _ = immediate.ref_(),
+            _ => {}
         }
     }
 
@@ -31,6 +44,7 @@ impl Handle {
         match self {
             Handle::Timer(timer) => _ = timer.unref(),
             Handle::Immediate(immediate) => _ = immediate.unref(),
+            _ => {}
         }
     }
 
@@ -38,31 +52,34 @@ impl Handle {
         match self {
             Handle::Timer(timer) => timer.has_ref(),
             Handle::Immediate(immediate) => immediate.has_ref(),
-        }
-    }
-
-    pub(crate) fn timer(&self) -> Option<&Timer> {
-        match self {
-            Handle::Timer(timer) => Some(timer),
-            Handle::Immediate(_) => None,
+            _ => false,
         }
     }
 }
 
-/// One table for the whole program. A name that is bound again loses what it held.
-#[derive(Default)]
-pub(crate) struct Handles(RefCell<HashMap<String, Handle>>);
+/// A table of names, one for the whole program. A name that is bound again loses what it held.
+pub(crate) struct Table<T>(RefCell<HashMap<String, T>>);
 
-impl Handles {
-    pub(crate) fn bind(&self, name: Option<&String>, handle: Handle) {
-        if let Some(name) = name {
-            // What the name held is dropped when the table is free again.
-            let before = self.0.borrow_mut().insert(name.clone(), handle);
-            drop(before);
-        }
+impl<T> Default for Table<T> {
+    fn default() -> Table<T> {
+        Table(RefCell::default())
+    }
+}
+
+impl<T: Clone> Table<T> {
+    pub(crate) fn bind(&self, name: &str, value: T) {
+        // What the name held is dropped when the table is free again.
+        let before = self.0.borrow_mut().insert(name.to_owned(), value);
+        drop(before);
     }
 
-    pub(crate) fn get(&self, name: &str) -> Option<Handle> {
+    pub(crate) fn get(&self, name: &str) -> Option<T> {
         self.0.borrow().get(name).cloned()
+    }
+
+    /// Forgets all names: what they hold may hold the program, and the program the table.
+    pub(crate) fn clear(&self) {
+        let all = self.0.take();
+        drop(all);
     }
 }

@@ -4,10 +4,17 @@
 //! one call of the library. `--check` compares with the traces recorded in the files, and
 //! `--virtual` lets the time pass at once.
 
+mod callbacks;
 mod check;
+mod events;
+mod fields;
 mod handles;
+mod parse;
 mod program;
+mod promises;
 mod run;
+mod step;
+mod thrown;
 mod value;
 
 use std::io::{self, Write};
@@ -56,7 +63,7 @@ fn run_all(files: &[PathBuf], clock: Clock) -> bool {
 }
 
 fn print_trace(file: &Path, clock: Clock) -> Result<(), String> {
-    let program = program::parse(&check::read(file)?)?;
+    let program = parse::parse(&check::read(file)?)?;
     // A reader that has gone away needs no more lines.
     let print = |line: &str| _ = writeln!(io::stdout(), "{line}");
     // That the program failed is told by its last line; why, is for people.

@@ -1,17 +1,18 @@
-//! The interpreter: each operation is one call of the library.
+//! The interpreter: what it knows of a program, and how bodies run.
 
-use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::HashMap;
-use std::io::ErrorKind;
+use std::cell::Cell;
+use std::future::Future;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::task::{Context, Poll, Waker};
 
-use unspin::{EventLoop, Hook, Timer};
+use unspin::EventLoop;
 
-use crate::handles::{Handle, Handles};
-use crate::program::{Body, Event, Op, Operand};
-use crate::value::{Value, caught, throw};
+use crate::handles::{Handle, Table};
+use crate::program::{Body, Op, Operand};
+use crate::thrown::Thrown;
+use crate::value::{Resolver, TYPE_ERROR, Value};
 
 /// What the loop's time is, and `busy` with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,256 +42,170 @@ pub(crate) fn run(
         clock,
         file: file.to_owned(),
         print: Box::new(print),
-        handles: Handles::default(),
-        functions: RefCell::default(),
+        handles: Table::default(),
+        resolvers: Table::default(),
+        functions: Table::default(),
+        thrown: Thrown::default(),
         code_after_failure: Cell::new(1),
     });
     let ended = event_loop.run(|| interpreter.call(program, Value::Undefined));
     let code = *ended.as_ref().unwrap_or(&interpreter.code_after_failure.get());
     (interpreter.print)(&format!("[exit {code}]"));
+    drop(event_loop);
+    interpreter.forget();
     ended.map(|_| ())
 }
 
-struct Interpreter {
-    clock: Clock,
-    file: PathBuf,
-    print: Box<dyn Fn(&str)>,
-    handles: Handles,
-    functions: RefCell<HashMap<String, Rc<Function>>>,
+pub(crate) struct Interpreter {
+    pub(crate) clock: Clock,
+    pub(crate) file: PathBuf,
+    pub(crate) print: Box<dyn Fn(&str)>,
+    pub(crate) handles: Table<Handle>,
+    /// The resolving functions of promises and thenables.
+    pub(crate) resolvers: Table<Resolver>,
+    pub(crate) functions: Table<Rc<Function>>,
+    pub(crate) thrown: Thrown,
     /// The loop ends with its error then, and does not say which code the exit hooks left.
-    code_after_failure: Cell<i32>,
+    pub(crate) code_after_failure: Cell<i32>,
 }
 
-struct Function {
+pub(crate) struct Function {
     max: u64,
     calls: Cell<u64>,
     body: Body,
 }
 
+impl Function {
+    pub(crate) fn new(max: u64, body: &Body) -> Rc<Function> {
+        Rc::new(Function { max, calls: Cell::new(0), body: Rc::clone(body) })
+    }
+}
+
 /// How a body, or one operation of it, came to its end.
-enum Flow {
+pub(crate) enum Flow {
     Next,
-    Return,
+    Return(Value),
     Throw(Value),
 }
 
+/// A body that may wait.
+type Running<'a> = Pin<Box<dyn Future<Output = Flow> + 'a>>;
+
 impl Interpreter {
     /// Runs a body as a callback: with a register of its own. What it throws is its error.
-    fn call(self: &Rc<Self>, body: &Body, it: Value) -> unspin::Result<()> {
+    pub(crate) fn call(self: &Rc<Self>, body: &Body, it: Value) -> unspin::Result<()> {
         match self.activate(body, it) {
-            Flow::Next | Flow::Return => Ok(()),
-            Flow::Throw(value) => Err(throw(value)),
+            Flow::Next | Flow::Return(_) => Ok(()),
+            Flow::Throw(value) => Err(self.thrown.throw(value)),
         }
     }
 
-    fn activate(self: &Rc<Self>, body: &Body, mut it: Value) -> Flow {
-        self.run(body, &mut it)
-    }
-
-    fn run(self: &Rc<Self>, body: &Body, it: &mut Value) -> Flow {
-        for op in body.iter() {
-            match self.step(op, it) {
-                Flow::Next => {}
-                end => return end,
-            }
+    /// Runs a body that does not wait.
+    pub(crate) fn activate(self: &Rc<Self>, body: &Body, mut it: Value) -> Flow {
+        let mut running = self.run(body, &mut it);
+        match running.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(flow) => flow,
+            Poll::Pending => panic!("an `await` outside of an async body"),
         }
-        Flow::Next
     }
 
-    fn step(self: &Rc<Self>, op: &Op, it: &mut Value) -> Flow {
-        match op {
-            Op::Log { msg, value: None } => (self.print)(msg),
-            Op::Log { msg, value: Some(value) } => {
-                (self.print)(&format!("{msg} {}", evaluate(value, it)));
-            }
-            Op::Busy(time) => self.busy(*time),
-            Op::Throw(value) => return Flow::Throw(evaluate(value, it)),
-            Op::Return => return Flow::Return,
-            Op::Try { body, catch, finally } => {
-                return self.try_catch_finally(body, catch.as_ref(), finally.as_ref(), it);
-            }
-            Op::Def { name, max, body } => {
-                let function = Function { max: *max, calls: Cell::new(0), body: Rc::clone(body) };
-                self.functions.borrow_mut().insert(name.clone(), Rc::new(function));
-            }
-            Op::Call(name) => return self.call_function(name),
-            Op::NextTick(body) => {
-                let (this, body) = (Rc::clone(self), Rc::clone(body));
-                unspin::next_tick(move || this.call(&body, Value::Undefined));
-            }
-            Op::Microtask(body) => {
-                let (this, body) = (Rc::clone(self), Rc::clone(body));
-                unspin::queue_microtask(move || this.call(&body, Value::Undefined));
-            }
-            Op::Immediate { name, unref, body } => {
-                let (this, body) = (Rc::clone(self), Rc::clone(body));
-                let immediate = unspin::set_immediate(move || this.call(&body, Value::Undefined));
-                if *unref {
-                    immediate.unref();
-                }
-                self.handles.bind(name.as_ref(), Handle::Immediate(immediate));
-            }
-            Op::Timeout { name, unref, delay, body } => {
-                let (this, body) = (Rc::clone(self), Rc::clone(body));
-                let timer = unspin::set_timer(*delay, move |_| this.call(&body, Value::Undefined));
-                self.started(timer, *unref, name.as_ref());
-            }
-            Op::Interval { name, unref, period, times, body } => {
-                let timer = self.set_interval(*period, *times, body);
-                self.started(timer, *unref, name.as_ref());
-            }
-            Op::Clear(name) => {
-                // The one operation that takes a name that was never bound.
-                self.with(name, Handle::clear);
-            }
-            Op::Refresh(name) => {
-                let handle = self.handles.get(name);
-                let Some(timer) = handle.as_ref().and_then(Handle::timer) else {
-                    return Flow::Throw(Value::TypeError);
+    /// Runs a body; only `await` makes it wait.
+    pub(crate) fn run<'a>(self: &'a Rc<Self>, body: &'a [Op], it: &'a mut Value) -> Running<'a> {
+        Box::pin(async move {
+            for op in body {
+                let flow = match op {
+                    Op::Try { body, catch, finally } => {
+                        self.try_catch_finally(body, catch.as_ref(), finally.as_ref(), it).await
+                    }
+                    Op::Await(operand) => {
+                        let value = self.evaluate(operand, it);
+                        match self.promise_of(value).await {
+                            Ok(value) => {
+                                *it = value;
+                                Flow::Next
+                            }
+                            Err(reason) => Flow::Throw(reason),
+                        }
+                    }
+                    op => self.step(op, it),
                 };
-                timer.refresh();
+                match flow {
+                    Flow::Next => {}
+                    end => return end,
+                }
             }
-            Op::Ref(name) => return self.with(name, Handle::ref_),
-            Op::Unref(name) => return self.with(name, Handle::unref),
-            Op::HasRef { name, msg } => {
-                return self.with(name, |handle| {
-                    (self.print)(&format!("{msg} {}", handle.has_ref()));
-                });
-            }
-            Op::On { event, once, body } => self.on(*event, *once, body),
-            Op::Exit(code) => {
-                let code = code.unwrap_or_else(unspin::exit_code);
-                self.code_after_failure.set(code);
-                unspin::exit(code)
-            }
-            Op::ExitCode(code) => unspin::set_exit_code(*code),
-            Op::FsRead { missing, body } => self.read_file(*missing, body),
-        }
-        Flow::Next
+            Flow::Next
+        })
     }
 
-    fn try_catch_finally(
+    async fn try_catch_finally(
         self: &Rc<Self>,
         body: &Body,
         catch: Option<&Body>,
         finally: Option<&Body>,
         it: &mut Value,
     ) -> Flow {
-        let mut flow = self.run(body, it);
+        let mut flow = self.run(body, it).await;
         if let (Flow::Throw(value), Some(catch)) = (&flow, catch) {
             *it = value.clone();
-            flow = self.run(catch, it);
+            flow = self.run(catch, it).await;
         }
-        match finally.map(|finally| self.run(finally, it)) {
-            None | Some(Flow::Next) => flow,
-            Some(end) => end,
+        let Some(finally) = finally else { return flow };
+        match self.run(finally, it).await {
+            Flow::Next => flow,
+            end => end,
         }
     }
 
-    fn call_function(self: &Rc<Self>, name: &str) -> Flow {
-        let function = self.functions.borrow().get(name).cloned();
+    pub(crate) fn call_function(self: &Rc<Self>, name: &str) -> Flow {
+        let function = self.functions.get(name);
         let Some(function) = function.filter(|f| f.calls.get() < f.max) else { return Flow::Next };
         let call = function.calls.get() + 1;
         function.calls.set(call);
         match self.activate(&function.body, Value::Int(call.try_into().unwrap_or(i64::MAX))) {
-            Flow::Return => Flow::Next,
+            Flow::Return(_) => Flow::Next,
             flow => flow,
         }
     }
 
-    fn set_interval(self: &Rc<Self>, period: Duration, times: i64, body: &Body) -> Timer {
-        let (this, body) = (Rc::clone(self), Rc::clone(body));
-        let mut firing = 0;
-        unspin::set_interval(period, move |timer| {
-            firing += 1;
-            if firing == times {
-                timer.clear();
-            }
-            this.call(&body, Value::Int(firing))
-        })
-    }
-
-    fn started(&self, timer: Timer, unref: bool, name: Option<&String>) {
-        if unref {
-            timer.unref();
+    pub(crate) fn name(&self, name: Option<&str>, handle: Handle) {
+        if let Some(name) = name {
+            self.handles.bind(name, handle);
         }
-        self.handles.bind(name, Handle::Timer(timer));
     }
 
     /// Does something to what a name holds.
-    fn with(&self, name: &str, f: impl FnOnce(&Handle)) -> Flow {
+    pub(crate) fn with(&self, name: &str, f: impl FnOnce(&Handle)) -> Flow {
         match self.handles.get(name) {
             Some(handle) => {
                 f(&handle);
                 Flow::Next
             }
-            None => Flow::Throw(Value::TypeError),
+            None => Flow::Throw(TYPE_ERROR),
         }
     }
 
-    fn on(self: &Rc<Self>, event: Event, once: bool, body: &Body) {
-        let (this, body) = (Rc::clone(self), Rc::clone(body));
-        let own: Rc<OnceCell<Hook>> = Rc::default();
-        let hook = Rc::clone(&own);
-        let begin = move || match hook.get() {
-            Some(hook) if once => hook.remove(),
-            _ => {}
-        };
-        let hook = match event {
-            Event::Uncaught => unspin::on_uncaught(move |uncaught| {
-                begin();
-                this.call(&body, caught(uncaught))
-            }),
-            Event::BeforeExit => unspin::before_exit(move |code| {
-                begin();
-                this.call(&body, Value::Int(code.into()))
-            }),
-            Event::Exit => unspin::on_exit(move |code| {
-                begin();
-                let outcome = this.call(&body, Value::Int(code.into()));
-                this.code_after_failure.set(unspin::exit_code());
-                outcome
-            }),
-        };
-        // The cell is new and empty: this cannot fail.
-        let _ = own.set(hook);
-    }
-
-    fn read_file(self: &Rc<Self>, missing: bool, body: &Body) {
-        let (this, body) = (Rc::clone(self), Rc::clone(body));
-        let file = match missing {
-            true => self.file.with_file_name("no such file"),
-            false => self.file.clone(),
-        };
-        unspin::fs::read(file).callback(move |contents| {
-            let it = match contents {
-                Ok(_) => "ok",
-                Err(error) if error.kind() == ErrorKind::NotFound => "ENOENT",
-                Err(error) => return Err(error),
-            };
-            this.call(&body, Value::Str(it.to_owned()))
-        });
-    }
-
-    #[expect(clippy::disallowed_methods, reason = "spins on purpose, on the clock of the timers")]
-    fn busy(&self, time: Duration) {
-        match self.clock {
-            Clock::Virtual => unspin::advance(time).expect("the loop has a virtual clock"),
-            Clock::Real => {
-                let end = Instant::now() + time;
-                while Instant::now() < end {}
-            }
+    pub(crate) fn evaluate(&self, operand: &Operand, it: &Value) -> Value {
+        match operand {
+            Operand::Undefined => Value::Undefined,
+            Operand::Bool(value) => Value::Bool(*value),
+            Operand::Int(value) => Value::Int(*value),
+            Operand::Str(value) => Value::Str(value.clone()),
+            Operand::Error(message) => Value::Error(message.clone()),
+            Operand::Ref(name) => match self.handles.get(name) {
+                Some(Handle::Promise(promise)) => Value::Promise(promise),
+                Some(Handle::Thenable(thenable)) => Value::Thenable(thenable),
+                _ => Value::Undefined,
+            },
+            Operand::It => it.clone(),
         }
     }
-}
 
-fn evaluate(operand: &Operand, it: &Value) -> Value {
-    match operand {
-        Operand::Undefined => Value::Undefined,
-        Operand::Bool(value) => Value::Bool(*value),
-        Operand::Int(value) => Value::Int(*value),
-        Operand::Str(value) => Value::Str(value.clone()),
-        Operand::Error(message) => Value::Error(message.clone()),
-        Operand::It => it.clone(),
+    /// Lets go of what the program made: some of it holds the interpreter.
+    fn forget(&self) {
+        self.handles.clear();
+        self.resolvers.clear();
+        self.functions.clear();
+        self.thrown.clear();
     }
 }
