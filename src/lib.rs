@@ -66,6 +66,7 @@ mod time;
 
 mod abort;
 
+mod port;
 mod request;
 
 mod stream;
@@ -87,6 +88,7 @@ pub use event_loop::{
 #[cfg(feature = "async")]
 pub use future::{JoinHandle, Scope, block_on, scope, spawn, yield_now};
 pub use metrics::Metrics;
+pub use port::{MessageChannel, Port};
 pub use promise::{AggregateError, Promise, PromiseLike, Reason, Resolution, Resolver, Settle};
 pub use request::{Pending, Request, spawn_blocking};
 pub use stream::{ByteStream, Handler, pipe};

@@ -18,6 +18,7 @@ use crate::event_loop::frame::Frames;
 use crate::event_loop::hook::Hooks;
 use crate::event_loop::immediate::Immediates;
 use crate::event_loop::lifetime::Lifetime;
+use crate::event_loop::mail::Mail;
 use crate::event_loop::phase::Phase;
 use crate::event_loop::rejection::Rejections;
 use crate::event_loop::remote::Shared;
@@ -185,6 +186,7 @@ impl Builder {
             watch: Watch::new(self.slow_after),
             reactor: RefCell::new(Some(reactor)),
             sources: SourceCounts::default(),
+            mail: Mail::new(),
             pool,
             completions,
             jobs: RefCell::new(HashMap::new()),

@@ -17,6 +17,7 @@ use crate::event_loop::hook::Hooks;
 use crate::event_loop::immediate::Immediates;
 use crate::event_loop::job::JobEntry;
 use crate::event_loop::lifetime::Lifetime;
+use crate::event_loop::mail::Mail;
 use crate::event_loop::phase::{Phase, Work};
 use crate::event_loop::rejection::Rejections;
 use crate::event_loop::remote::{Message, Shared};
@@ -51,6 +52,7 @@ pub(crate) struct Core {
     /// live on.
     pub(crate) reactor: RefCell<Option<Reactor<SourceSlot>>>,
     pub(crate) sources: SourceCounts,
+    pub(crate) mail: Mail,
     pub(crate) pool: Pool,
     pub(crate) completions: Receiver<Done>,
     /// Jobs that have not come back.

@@ -74,6 +74,7 @@ impl Core {
         let mut all: Vec<Resource> = Vec::new();
         // A source speaks for itself, so nothing of the loop is borrowed here.
         all.extend(self.all_sources().iter().map(|source| source.describe()));
+        all.extend(self.mail.all().iter().map(|port| port.describe()));
         self.add_timers(&mut all);
         self.add_queued(&mut all);
         self.add_jobs(&mut all);
@@ -243,6 +244,9 @@ impl Core {
         let queued = self.tasks.borrow().len() + self.immediates.borrow().len();
         if queued > 0 {
             add(&mut who, format_args!("{queued} {}", plural(queued, "task", "tasks")));
+        }
+        if self.mail.is_waiting() {
+            add(&mut who, format_args!("messages"));
         }
         if self.has_unread_events() {
             add(&mut who, format_args!("I/O"));

@@ -26,6 +26,7 @@ impl Core {
         self.timers.borrow().holding() > 0
             || self.immediates.borrow().holding() > 0
             || self.sources.holding() > 0
+            || self.mail.holding() > 0
             || !self.jobs.borrow().is_empty()
             || self.has_deferred()
             || !self.closing.borrow().is_empty()
@@ -85,6 +86,7 @@ impl Core {
         self.immediates.borrow().holding() > 0
             || !self.pending.borrow().is_empty()
             || !self.closing.borrow().is_empty()
+            || self.mail.is_waiting()
             || self.checkpoint_is_due()
             || self.lifetime.has_ended()
     }

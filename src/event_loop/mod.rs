@@ -13,6 +13,7 @@ mod immediate;
 mod job;
 pub(crate) mod lifetime;
 mod liveness;
+pub(crate) mod mail;
 pub(crate) mod phase;
 pub(crate) mod place;
 pub(crate) mod rejection;

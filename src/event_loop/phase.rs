@@ -47,6 +47,8 @@ pub(crate) enum Work {
     Ready(Key, Readiness),
     Completion(Box<Done>),
     Message(Message),
+    /// A port has messages.
+    Mail(Key),
     Immediate(Key),
     Frame(Box<FrameEntry>),
     /// The loop's own code, which makes tasks or not.
@@ -96,6 +98,7 @@ impl Core {
             }
             Work::Completion(done) => self.complete_job(*done),
             Work::Message(message) => self.run_message(message),
+            Work::Mail(key) => self.deliver_mail(key),
             Work::Immediate(key) => self.run_immediate(key),
             Work::Frame(entry) => self.run_frame(*entry),
             Work::Deferred(deferred) => (deferred.run)(self),

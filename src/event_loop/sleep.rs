@@ -30,6 +30,7 @@ impl Core {
             }
             Sleep::Forever => self.sleep_and_collect(None)?,
         }
+        self.take_mail();
         self.watch.slept();
         Ok(())
     }

@@ -76,6 +76,10 @@ impl Core {
             catch(panic, || source.abandon());
             drop_each([source], panic);
         }
+        for port in self.mail.all() {
+            catch(panic, || port.abandon());
+            drop_each([port], panic);
+        }
         let left = self.pool.shut_down(JOBS_LIMIT);
         event::pool_shut_down(left.dropped, left.left_behind);
         drop_each(self.completions.try_iter(), panic);

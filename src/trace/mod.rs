@@ -61,6 +61,8 @@ pub enum CallbackKind {
     Drain,
     /// A stream has been quiet for its idle timeout.
     Idle,
+    /// A port received a message.
+    Message,
     /// A signal is aborted.
     Abort,
     /// Something failed.
@@ -98,6 +100,7 @@ impl CallbackKind {
             CallbackKind::End => "end",
             CallbackKind::Drain => "drain",
             CallbackKind::Idle => "idle",
+            CallbackKind::Message => "message",
             CallbackKind::Abort => "abort",
             CallbackKind::Error => "error",
             CallbackKind::Close => "close",

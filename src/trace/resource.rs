@@ -26,6 +26,8 @@ pub enum ResourceKind {
     Listener,
     /// A byte stream.
     Stream,
+    /// One end of a message channel.
+    Port,
     /// A deferred or a close callback that waits for its phase.
     Deferred,
     /// A hook: prepare, uncaught, before exit, exit.
@@ -48,6 +50,7 @@ impl ResourceKind {
             ResourceKind::Request => "request",
             ResourceKind::Listener => "listener",
             ResourceKind::Stream => "stream",
+            ResourceKind::Port => "port",
             ResourceKind::Deferred => "deferred callback",
             ResourceKind::Hook => "hook",
             ResourceKind::KeepAlive => "keep-alive",
