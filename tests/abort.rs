@@ -433,6 +433,35 @@ mod futures {
     }
 
     #[test]
+    fn a_future_runs_until_it_is_finished_or_aborted() {
+        let (log, drops) = (Log::new(), Drops::new());
+        let (said, count) = (log.clone(), drops.clone());
+        run_virtual(move || {
+            let controller = AbortController::new();
+            let signal = controller.signal().clone();
+            unspin::spawn(async move {
+                let short = signal.run_until_aborted(unspin::sleep(millis(5)));
+                assert!(short.await.is_ok());
+                let guard = count.guard();
+                let long = signal.run_until_aborted(async move {
+                    unspin::sleep(millis(1000)).await;
+                    guard.keep();
+                });
+                let error = long.await.expect_err("it was aborted");
+                assert_eq!(count.count(), 1);
+                said.say(format!("{error} at {}", unspin::now().as_millis()));
+                let never = signal.run_until_aborted(async { panic!("it must not be polled") });
+                assert!(never.await.is_err_and(|error| error.is_abort()));
+                said.say("over");
+            });
+            unspin::set_timeout(millis(20), move || {
+                controller.abort_with(Error::new("enough"));
+            });
+        });
+        log.expect(&["the operation was aborted: enough at 20", "over"]);
+    }
+
+    #[test]
     fn waiting_for_an_abort_keeps_no_loop_alive() {
         let drops = Drops::new();
         let guard = drops.guard();

@@ -1,13 +1,13 @@
 //! Aborting and futures.
 
-use std::future::Future;
+use std::future::{Future, IntoFuture, poll_fn};
 use std::panic::Location;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use crate::abort::{AbortListener, AbortSignal};
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::event_loop::context::current;
 use crate::future::JoinHandle;
 use crate::time::alarm::Alarm;
@@ -28,6 +28,61 @@ impl AbortSignal {
     #[track_caller]
     pub fn aborted(&self) -> impl Future<Output = Error> + use<> {
         Aborted { signal: self.clone(), at: Location::caller(), waiting: None }
+    }
+}
+
+impl AbortSignal {
+    /// Awaits `future`, for as long as the signal is not aborted.
+    ///
+    /// It is not polled again once the signal is aborted, and not at all if it is already.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use unspin::AbortController;
+    ///
+    /// # fn main() -> unspin::Result<()> {
+    /// unspin::block_on(async {
+    ///     let controller = AbortController::new();
+    ///     let signal = controller.signal().clone();
+    ///     unspin::set_timeout(Duration::from_millis(1), move || controller.abort());
+    ///     let slept = signal.run_until_aborted(unspin::sleep(Duration::from_secs(60))).await;
+    ///     assert!(slept.is_err_and(|error| error.is_abort()));
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the signal is aborted first: [`is_abort`](Error::is_abort) holds, and the signal's reason
+    /// is the source.
+    ///
+    /// # Panics
+    ///
+    /// As the future; and the first poll does, if no loop is running on its thread.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it drops the future.
+    #[track_caller]
+    pub fn run_until_aborted<F: IntoFuture>(
+        &self,
+        future: F,
+    ) -> impl Future<Output = Result<F::Output>> + use<F> {
+        let (future, signal) = (future.into_future(), self.clone());
+        let aborted = self.aborted();
+        async move {
+            let (mut future, mut aborted) = (pin!(future), pin!(aborted));
+            poll_fn(|cx| {
+                if !signal.is_aborted() {
+                    if let Poll::Ready(output) = future.as_mut().poll(cx) {
+                        return Poll::Ready(Ok(output));
+                    }
+                }
+                aborted.as_mut().poll(cx).map(|reason| Err(Error::aborted(Some(reason))))
+            })
+            .await
+        }
     }
 }
 
