@@ -71,6 +71,7 @@ fn all_forms_of_an_address_are_taken() {
     run(|| {
         let ip = std::net::IpAddr::from(Ipv4Addr::LOCALHOST);
         let socket_address = SocketAddr::from((ip, 0));
+        let by_reference: &SocketAddr = &socket_address;
         let bound = [
             TcpListener::bind("127.0.0.1:0"),
             TcpListener::bind(String::from("127.0.0.1:0")),
@@ -78,7 +79,7 @@ fn all_forms_of_an_address_are_taken() {
             TcpListener::bind((ip, 0)),
             TcpListener::bind((Ipv4Addr::LOCALHOST, 0)),
             TcpListener::bind(socket_address),
-            TcpListener::bind(&socket_address),
+            TcpListener::bind(by_reference),
         ];
         for listener in bound {
             let address = listener.and_then(|it| it.local_addr()).expect("a port is free");
