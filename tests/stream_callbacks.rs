@@ -318,3 +318,31 @@ fn callbacks_never_run_inside_the_call_that_causes_them() {
     });
     assert_eq!(depth.get(), 0);
 }
+
+#[test]
+fn a_handler_that_is_installed_after_the_close_is_dropped_at_once() {
+    let drops = Drops::new();
+    run(|| {
+        let address = echo_server();
+        let drops = drops.clone();
+        TcpStream::connect(address).callback(move |stream| {
+            let stream = stream?;
+            let kept = stream.clone();
+            stream.on_close(move |_| {
+                let (kept, drops) = (kept.clone(), drops.clone());
+                unspin::set_immediate(move || {
+                    // One that holds its own stream would otherwise hold it for ever.
+                    let (guard, own) = (drops.guard(), kept.clone());
+                    kept.on_close(move |_| {
+                        guard.keep();
+                        own.close();
+                    });
+                    assert_eq!(drops.count(), 1);
+                });
+            });
+            stream.close();
+            Ok(())
+        });
+    });
+    assert_eq!(drops.count(), 1);
+}

@@ -247,7 +247,7 @@ impl<S: ByteStream> Flow<S> {
         let stream = S::of_flow(Rc::clone(self));
         let kind = CallbackKind::Close;
         self.emit(kind, &stream, |handler, stream| handler.close(stream), &self.handlers.close);
-        self.core.drop_value(self.label, self.handlers.take_all());
+        self.core.drop_value(self.label, self.handlers.retire());
         self.after_drain.take();
         self.after_close.take().into_iter().for_each(|then| then());
     }
@@ -336,7 +336,7 @@ impl<S: ByteStream> Source for Flow<S> {
     fn abandon(&self) {
         self.closed.set(true);
         self.shut();
-        drop(self.handlers.take_all());
+        drop(self.handlers.retire());
         self.after_drain.take();
         self.after_close.take();
     }
