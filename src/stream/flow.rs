@@ -178,8 +178,17 @@ impl<S: ByteStream> Flow<S> {
 
     /// Tells the handler value that the stream is open, if it does not know. It may close or pause
     /// the stream: whoever has more to tell looks again.
+    #[inline]
     pub(crate) fn tell_open(self: &Rc<Self>) {
-        if self.open_owed.replace(false) && !self.closed.get() {
+        if self.open_owed.get() {
+            self.emit_open();
+        }
+    }
+
+    #[cold]
+    fn emit_open(self: &Rc<Self>) {
+        self.open_owed.set(false);
+        if !self.closed.get() {
             let stream = S::of_flow(Rc::clone(self));
             self.emit(CallbackKind::Open, &stream, |handler, s| handler.open(s), &Place::default());
         }
