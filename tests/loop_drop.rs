@@ -64,10 +64,16 @@ fn each_callback_is_dropped_once_and_none_is_called() {
         let event_loop = if virtual_time { Ok(virtual_loop()) } else { EventLoop::new() };
         let event_loop = event_loop.expect("a loop");
         let mut started = 0;
-        let code = event_loop.run(|| started = start_everything(&drops));
+        let mut handle = None;
+        let code = event_loop.run(|| {
+            handle = Some(unspin::set_timeout(millis(1), || ()));
+            started = start_everything(&drops);
+        });
         assert_eq!(code.expect("exit is no failure"), 0);
         drop(event_loop);
+        // Not later, with the last handle.
         assert_eq!(drops.count(), started);
+        drop(handle);
     }
 }
 

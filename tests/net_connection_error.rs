@@ -20,9 +20,9 @@ fn an_error_from_a_connection_handler_closes_that_connection_only() {
             connections += 1;
             let number = connections;
             let words = words.clone();
-            words.say(&format!("connection {number}"));
+            words.say(format!("connection {number}"));
             let closed = words.clone();
-            stream.on_close(move |_| closed.say(&format!("closed {number}")));
+            stream.on_close(move |_| closed.say(format!("closed {number}")));
             stream.on_data(|_, _| ());
             if number == 1 {
                 return Err(Error::new("not this one"));

@@ -9,13 +9,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::thread;
 
-use tracing::Level;
 use unspin::CallbackKind;
 use unspin::net::TcpStream;
-use util::events::{capture, named};
 use util::net::{
-    beside, client, echo_server, ending, listen, pair, read_exactly, read_to_end, round_trip, run,
-    says, spy, streams,
+    beside, echo_server, ending, pair, read_to_end, round_trip, run, says, spy, streams,
 };
 use util::{Drops, Log, OnDrop, panic_text};
 
@@ -86,56 +83,6 @@ fn a_panic_that_no_hook_takes_ends_the_loop_and_closes_its_streams() {
         // In order, or by a reset if there were bytes that nobody had read.
         let _ended = peer.join().expect("it does not panic");
     }
-}
-
-#[test]
-fn an_error_of_a_handler_closes_that_stream_only_and_is_logged() {
-    let log = Log::new();
-    let said = log.clone();
-    let events = capture(move || {
-        run(|| {
-            let (listener, address) = listen();
-            listener.on_connection(move |stream, _| {
-                stream.on_close(says(&said, "close"));
-                stream.on_data(|stream, chunk| {
-                    let number: u32 = std::str::from_utf8(chunk)?.parse()?;
-                    stream.write(&number.to_le_bytes());
-                    Ok(())
-                });
-            });
-            client(address, move |good| {
-                let mut bad = util::net::socket(address);
-                bad.write_all(b"no number").expect("the peer reads");
-                assert!(read_to_end(&mut bad).is_empty());
-                good.write_all(b"7").expect("the peer reads");
-                assert_eq!(read_exactly(good, 4), [7, 0, 0, 0]);
-            });
-        });
-    });
-    log.expect(&["close", "close"]);
-    let failed = named(&events, "unspin::resource", "failed");
-    assert_eq!(failed.len(), 1, "{failed:?}");
-    assert_eq!((failed[0].level, failed[0].field("kind")), (Level::WARN, "tcp stream"));
-    assert_eq!(failed[0].field("error"), "invalid digit found in string");
-    assert!(failed[0].field("at").starts_with(file!()), "{failed:?}");
-}
-
-#[test]
-fn an_error_of_an_end_handler_closes_the_stream_too() {
-    let events = capture(|| {
-        run(|| {
-            pair(|stream, socket| {
-                stream.allow_half_open(true);
-                stream.on_data(|_, _| ());
-                stream.on_end(|_| Err(unspin::Error::new("not so soon")));
-                socket.shutdown(Shutdown::Write).expect("it is open");
-                beside(move || drop(read_to_end(&mut { socket })));
-            });
-        });
-    });
-    let failed = named(&events, "unspin::resource", "failed");
-    assert_eq!(failed.len(), 1);
-    assert_eq!(failed[0].field("error"), "not so soon");
 }
 
 #[test]
@@ -370,4 +317,32 @@ fn callbacks_never_run_inside_the_call_that_causes_them() {
         });
     });
     assert_eq!(depth.get(), 0);
+}
+
+#[test]
+fn a_handler_that_is_installed_after_the_close_is_dropped_at_once() {
+    let drops = Drops::new();
+    run(|| {
+        let address = echo_server();
+        let drops = drops.clone();
+        TcpStream::connect(address).callback(move |stream| {
+            let stream = stream?;
+            let kept = stream.clone();
+            stream.on_close(move |_| {
+                let (kept, drops) = (kept.clone(), drops.clone());
+                unspin::set_immediate(move || {
+                    // One that holds its own stream would otherwise hold it for ever.
+                    let (guard, own) = (drops.guard(), kept.clone());
+                    kept.on_close(move |_| {
+                        guard.keep();
+                        own.close();
+                    });
+                    assert_eq!(drops.count(), 1);
+                });
+            });
+            stream.close();
+            Ok(())
+        });
+    });
+    assert_eq!(drops.count(), 1);
 }

@@ -101,8 +101,8 @@ fn pending_writes_still_arrive_at_a_peer_that_has_ended_its_side() {
         socket.shutdown(Shutdown::Write).expect("it is open");
         beside(move || assert!(read_to_end(&mut socket) == pattern(8 * MIB)));
     });
-    // Nothing is read above the mark, so `drain` precedes `end`.
-    assert_eq!(words, ["drain", "end", "close"]);
+    // The end is read when the queue is below the mark; if it is empty by then, `drain` was told.
+    assert_eq!(words[words.len() - 2..], ["end", "close"]);
 }
 
 #[test]

@@ -7,10 +7,8 @@ use std::io::Write;
 use std::net::Shutdown;
 use std::rc::Rc;
 
-use tracing::Level;
 use unspin::net::TcpStream;
 use unspin::{Error, Handler};
-use util::events::{capture, named};
 use util::net::{beside, client, listen, pair, read_exactly, read_to_end, reset, run, streams};
 use util::{Drops, Log, millis};
 
@@ -170,33 +168,6 @@ fn a_handler_keeps_its_state_and_needs_no_sharing() {
         }
     });
     assert_eq!(total.get(), 301_001);
-}
-
-#[test]
-fn the_methods_of_a_handler_may_be_left_out() {
-    let events = capture(|| {
-        run(|| {
-            pair(|stream, socket| {
-                stream.handle(Silent);
-                socket.shutdown(Shutdown::Write).expect("it is open");
-                beside(move || drop(read_to_end(&mut { socket })));
-            });
-        });
-    });
-    assert!(events.iter().all(|event| event.level != Level::WARN), "{events:?}");
-}
-
-#[test]
-fn a_failure_is_logged_if_the_handler_does_not_say_otherwise() {
-    let events = capture(|| {
-        run(|| {
-            pair(|stream, socket| {
-                stream.handle(Silent);
-                reset(socket);
-            });
-        });
-    });
-    assert_eq!(named(&events, "unspin::resource", "failed").len(), 1);
 }
 
 #[test]

@@ -7,8 +7,6 @@ use std::io::{ErrorKind, Write};
 use std::rc::Rc;
 use std::time::Duration;
 
-use tracing::Level;
-use util::events::{capture, named};
 use util::net::{beside, pair, read_to_end, run, says, spy};
 use util::{Log, millis};
 
@@ -123,27 +121,6 @@ fn bytes_of_our_own_put_it_off() {
         });
     });
     log.expect(&["idle"]);
-}
-
-#[test]
-fn an_error_of_the_idle_handler_closes_the_stream() {
-    let log = Log::new();
-    let said = log.clone();
-    let events = capture(move || {
-        run(|| {
-            pair(move |stream, mut socket| {
-                stream.set_idle_timeout(Some(millis(2)));
-                stream.on_data(|_, _| ());
-                stream.on_idle(|_| Err(unspin::Error::new("too quiet")));
-                stream.on_close(says(&said, "close"));
-                beside(move || assert!(read_to_end(&mut socket).is_empty()));
-            });
-        });
-    });
-    log.expect(&["close"]);
-    let failed = named(&events, "unspin::resource", "failed");
-    assert_eq!(failed.len(), 1);
-    assert_eq!((failed[0].level, failed[0].field("error")), (Level::WARN, "too quiet"));
 }
 
 #[test]

@@ -5,10 +5,8 @@ mod util;
 use std::io::{ErrorKind, Write};
 use std::net::TcpStream as Socket;
 
-use tracing::Level;
 use unspin::net::TcpStream;
 use util::Log;
-use util::events::{capture, named};
 use util::net::{beside, ending, pair, read_exactly, reset, run, spy, when};
 
 /// What a stream says when `with` is done to it and its peer.
@@ -133,34 +131,6 @@ fn a_stream_that_only_writes_learns_of_a_reset_by_writing() {
     assert_eq!(words.len(), 2, "{words:?}");
     assert!(words[0].starts_with("ConnectionReset write: "), "{words:?}");
     assert_eq!(words[1], "close");
-}
-
-#[test]
-fn an_error_that_nobody_handles_is_logged_and_closes_that_stream() {
-    let log = Log::new();
-    let said = log.clone();
-    let events = capture(move || {
-        run(|| {
-            pair(move |stream, socket| {
-                stream.on_data(|_, _| ());
-                stream.on_close(util::net::says(&said, "close"));
-                reset(socket);
-            });
-        });
-    });
-    log.expect(&["close"]);
-    let failed = named(&events, "unspin::resource", "failed");
-    assert_eq!(failed.len(), 1, "{failed:?}");
-    assert_eq!((failed[0].level, failed[0].field("kind")), (Level::WARN, "tcp stream"));
-    assert!(failed[0].field("error").starts_with("read: "), "{failed:?}");
-}
-
-#[test]
-fn an_error_that_is_handled_is_not_logged() {
-    let events = capture(|| {
-        assert_eq!(words(|_, socket| reset(socket)).len(), 2);
-    });
-    assert!(events.iter().all(|event| event.level != Level::WARN), "{events:?}");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::any::Any;
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -170,6 +171,15 @@ impl Error {
             Kind::Aborted(Some(reason)) => reason.downcast_ref::<T>(),
             _ => None,
         }
+    }
+}
+
+/// Drops the payload of a panic that goes no further.
+///
+/// It may be anything, and panic when it is dropped; what that leaves is leaked.
+pub(crate) fn discard_panic(payload: Box<dyn Any + Send>) {
+    if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        std::mem::forget(another);
     }
 }
 

@@ -215,7 +215,7 @@ pub fn before_exit<R: Outcome>(mut hook: impl FnMut(i32) -> R + 'static) -> Hook
 /// Installs a hook that runs when the loop ends, with the exit code: 0, the one given to
 /// [`exit`](crate::exit) or [`set_exit_code`](crate::set_exit_code), or 1 after a failure.
 ///
-/// Nothing that it queues runs. [`exit`](crate::exit) inside of it ends the loop at once. This is
+/// Nothing that it queues runs, unless the loop is run again. [`exit`](crate::exit) inside of it ends the loop at once. This is
 /// Node's [`exit`](https://nodejs.org/api/process.html#event-exit).
 ///
 /// # Panics

@@ -1,5 +1,7 @@
 //! The phases of a turn, and the task queue that each fills and empties.
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 #[cfg(feature = "async")]
@@ -68,14 +70,19 @@ impl Work {
 
 impl Core {
     /// Runs one phase, and tells the log what it did if it did anything.
+    #[inline]
     pub(crate) fn phase(self: &Rc<Self>, phase: Phase, run: impl FnOnce(&Loop)) {
         if self.lifetime.has_ended() {
             return;
         }
         self.phase.set(phase);
-        let report = event::PhaseReport::begin(&self.counters);
-        run(self);
-        report.end(&self.counters, phase.name(), || self.left_in(phase));
+        if event::is_telling_phases() {
+            let report = event::PhaseReport::begin(&self.counters);
+            run(self);
+            report.end(&self.counters, phase.name(), || self.left_in(phase));
+        } else {
+            run(self);
+        }
     }
 
     /// Pops one entry at a time and runs it. What tasks add to the source of the phase is not in
@@ -122,8 +129,7 @@ impl Core {
     }
 
     pub(crate) fn run_pending(self: &Rc<Self>) {
-        self.tasks.borrow_mut().append(&mut self.pending.borrow_mut());
-        self.run_tasks();
+        self.run_queued(&self.pending);
         // What was queued, or left by a hosted engine, while no task was running.
         if self.checkpoint_is_due() {
             self.checkpoint();
@@ -135,8 +141,16 @@ impl Core {
     }
 
     pub(crate) fn run_closing(self: &Rc<Self>) {
-        self.tasks.borrow_mut().append(&mut self.closing.borrow_mut());
-        self.run_tasks();
+        self.run_queued(&self.closing);
+    }
+
+    /// Runs what is in a queue now.
+    #[inline]
+    fn run_queued(self: &Rc<Self>, queue: &RefCell<VecDeque<Work>>) {
+        if !queue.borrow().is_empty() {
+            self.tasks.borrow_mut().append(&mut queue.borrow_mut());
+            self.run_tasks();
+        }
     }
 
     /// What the phase's source holds for the next turn.

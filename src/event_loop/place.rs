@@ -11,16 +11,28 @@ pub(crate) struct Place<F: ?Sized> {
     /// Set once a handler was installed, and as long as one is, running or not.
     label: Cell<Option<Label>>,
     bytes: Cell<usize>,
+    /// Nothing will be called any more: a handler that came now would stay for nothing, and hold
+    /// what it captured, which may be the owner of the place.
+    retired: Cell<bool>,
 }
 
 impl<F: ?Sized> Default for Place<F> {
     fn default() -> Place<F> {
-        Place { callback: Cell::new(None), label: Cell::new(None), bytes: Cell::new(0) }
+        Place {
+            callback: Cell::new(None),
+            label: Cell::new(None),
+            bytes: Cell::new(0),
+            retired: Cell::new(false),
+        }
     }
 }
 
 impl<F: ?Sized> Place<F> {
+    /// Installs a handler; once the place was retired, it is dropped instead.
     pub(crate) fn fill(&self, label: Label, callback: Box<F>) {
+        if self.retired.get() {
+            return;
+        }
         self.bytes.set(size_of_val(&*callback));
         self.label.set(Some(label));
         drop(self.callback.replace(Some(callback)));
@@ -34,12 +46,15 @@ impl<F: ?Sized> Place<F> {
         self.bytes.get()
     }
 
-    /// Takes the handler away, to be dropped. One that runs is dropped when its call is over.
-    pub(crate) fn take(&self) -> Place<F> {
+    /// Takes the handler away for good, to be dropped. One that runs is dropped when its call is
+    /// over.
+    pub(crate) fn retire(&self) -> Place<F> {
+        self.retired.set(true);
         Place {
             callback: Cell::new(self.callback.take()),
             label: Cell::new(self.label.take()),
             bytes: Cell::new(self.bytes.take()),
+            retired: Cell::new(true),
         }
     }
 

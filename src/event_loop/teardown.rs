@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crossbeam_channel::Receiver;
 
+use crate::error::discard_panic;
 use crate::event_loop::context::Entered;
 use crate::event_loop::core::Core;
 use crate::event_loop::lifetime::ExitUnwind;
@@ -118,6 +119,6 @@ fn catch(panic: &mut FirstPanic, f: impl FnOnce()) {
         (Err(payload), _) if payload.is::<ExitUnwind>() => {}
         (Err(payload), None) => *panic = Some(payload),
         // It might panic again when it is dropped.
-        (Err(payload), Some(_)) => std::mem::forget(payload),
+        (Err(payload), Some(_)) => discard_panic(payload),
     }
 }

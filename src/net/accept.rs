@@ -261,7 +261,7 @@ impl Acceptor {
     }
 
     fn take_handlers(&self) -> impl Sized + use<> {
-        (self.on_connection.take(), self.on_error.take(), self.on_close.take())
+        (self.on_connection.retire(), self.on_error.retire(), self.on_close.retire())
     }
 }
 

@@ -25,6 +25,10 @@ use crate::trace::{At, CallbackKind, Label};
 /// [`handle`](TcpStream::handle), [`pipe`](crate::pipe())) hands it to the loop: then it lives
 /// until it is closed, as in Node.
 ///
+/// **Closing.** A stream that is closed, or dropped, while bytes that it received are unread is reset
+/// by the system, and what the peer has not read of ours may be lost with that. That is TCP: read to
+/// the end, or [`end`](TcpStream::end) and wait for the peer's end, where every byte counts.
+///
 /// **Backpressure.** [`write`](TcpStream::write) returns `false` above the high-water mark, and
 /// `drain` follows. A stream whose own write queue is above the mark is not read until it drains,
 /// so an echo cannot be drowned by a peer that never reads.

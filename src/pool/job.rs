@@ -1,11 +1,11 @@
 //! A job, from the closure to its result.
 
 use std::any::Any;
-use std::mem;
 use std::panic::{self, AssertUnwindSafe};
 use std::time::{Duration, Instant};
 
 use crate::clock;
+use crate::error::discard_panic;
 
 /// What a job returns. The caller knows the type, the pool does not.
 pub(crate) type Output = Box<dyn Any + Send>;
@@ -90,7 +90,6 @@ impl Job {
 pub(super) fn drop_quietly<T>(value: T) {
     let dropped = panic::catch_unwind(AssertUnwindSafe(|| drop(value)));
     if let Err(payload) = dropped {
-        // The payload may panic when it is dropped, and so may that panic's payload: leak it.
-        mem::forget(payload);
+        discard_panic(payload);
     }
 }

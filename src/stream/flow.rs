@@ -187,8 +187,17 @@ impl<S: ByteStream> Flow<S> {
 
     /// Tells the handler value that the stream is open, if it does not know. It may close or pause
     /// the stream: whoever has more to tell looks again.
+    #[inline]
     pub(crate) fn tell_open(self: &Rc<Self>) {
-        if self.open_owed.replace(false) && !self.closed.get() {
+        if self.open_owed.get() {
+            self.emit_open();
+        }
+    }
+
+    #[cold]
+    fn emit_open(self: &Rc<Self>) {
+        self.open_owed.set(false);
+        if !self.closed.get() {
             let stream = S::of_flow(Rc::clone(self));
             self.emit(CallbackKind::Open, &stream, |handler, s| handler.open(s), &Place::default());
         }
@@ -258,7 +267,7 @@ impl<S: ByteStream> Flow<S> {
         let stream = S::of_flow(Rc::clone(self));
         let kind = CallbackKind::Close;
         self.emit(kind, &stream, |handler, stream| handler.close(stream), &self.handlers.close);
-        self.core.drop_value(self.label, self.handlers.take_all());
+        self.core.drop_value(self.label, self.handlers.retire());
         self.after_drain.take();
         self.after_close.take().into_iter().for_each(|then| then());
     }
@@ -367,7 +376,7 @@ impl<S: ByteStream> Source for Flow<S> {
     fn abandon(&self) {
         self.closed.set(true);
         self.shut();
-        drop(self.handlers.take_all());
+        drop(self.handlers.retire());
         #[cfg(feature = "async")]
         drop(self.waiters.take_all());
         self.after_drain.take();

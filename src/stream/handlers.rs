@@ -37,16 +37,16 @@ impl<S: ByteStream> Handlers<S> {
         self.value.is_filled() || self.data.is_filled()
     }
 
-    /// Takes all of them out, to be dropped: what they captured may be the stream itself.
-    pub(crate) fn take_all(&self) -> Handlers<S> {
+    /// Takes all of them out for good, to be dropped: what they captured may be the stream itself.
+    pub(crate) fn retire(&self) -> Handlers<S> {
         Handlers {
-            value: self.value.take(),
-            data: self.data.take(),
-            end: self.end.take(),
-            drain: self.drain.take(),
-            idle: self.idle.take(),
-            error: self.error.take(),
-            close: self.close.take(),
+            value: self.value.retire(),
+            data: self.data.retire(),
+            end: self.end.retire(),
+            drain: self.drain.retire(),
+            idle: self.idle.retire(),
+            error: self.error.retire(),
+            close: self.close.retire(),
         }
     }
 

@@ -59,30 +59,31 @@ pub(crate) fn wake(turn: u64, slept_ns: u64, events: usize, by: impl FnOnce() ->
     }
 }
 
-/// One line per phase in which anything ran.
-pub(crate) struct PhaseReport(Option<PhaseBefore>);
+/// Whether anybody may listen to what is said about each phase: one load and one comparison.
+#[inline]
+pub(crate) fn is_telling_phases() -> bool {
+    Level::DEBUG <= STATIC_MAX_LEVEL && Level::DEBUG <= LevelFilter::current()
+}
 
-struct PhaseBefore {
+/// One line per phase in which anything ran.
+pub(crate) struct PhaseReport {
     began: Instant,
     tasks: u64,
     micro: u64,
 }
 
 impl PhaseReport {
+    #[cold]
     pub(crate) fn begin(counters: &Counters) -> PhaseReport {
-        PhaseReport(enabled!(target: PHASE, Level::DEBUG).then(|| PhaseBefore {
-            began: clock::now(),
-            tasks: counters.tasks.get(),
-            micro: counters.micro(),
-        }))
+        let (tasks, micro) = (counters.tasks.get(), counters.micro());
+        PhaseReport { began: clock::now(), tasks, micro }
     }
 
     pub(crate) fn end(self, counters: &Counters, phase: &str, left: impl FnOnce() -> usize) {
-        let Some(before) = self.0 else { return };
-        let (ran, micro) = (counters.tasks.get() - before.tasks, counters.micro() - before.micro);
+        let (ran, micro) = (counters.tasks.get() - self.tasks, counters.micro() - self.micro);
         if ran + micro > 0 {
             let (turn, left) = (counters.turns.get(), left());
-            let took_us = micros(clock::now() - before.began);
+            let took_us = micros(clock::now() - self.began);
             debug!(name: "phase", target: PHASE, turn, phase, ran, micro, took_us, left, "phase");
         }
     }
