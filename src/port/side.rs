@@ -175,7 +175,7 @@ impl<T: 'static> Side<T> {
         if let Some((label, on_close)) = self.on_close.take() {
             self.core.task(label, on_close);
         }
-        let left = (self.messages.take(), self.on_message.take());
+        let left = (self.messages.take(), self.on_message.retire());
         self.core.drop_value(self.label.get(), left);
         drop(self.core.mail.remove(self.key));
     }
@@ -250,7 +250,7 @@ impl<T: 'static> Mailbox for Side<T> {
     fn abandon(&self) {
         self.state.set(State::Closed);
         self.count();
-        let callbacks = (self.on_message.take(), self.on_close.take());
+        let callbacks = (self.on_message.retire(), self.on_close.take());
         drop((self.messages.take(), callbacks, self.core.mail.remove(self.key)));
     }
 }
