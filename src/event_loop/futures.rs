@@ -4,7 +4,7 @@
 //! microtask; a wake from anywhere else travels through the inbox and arrives in Poll.
 
 use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use async_task::{Runnable, Task};
 use crate::event_loop::checkpoint::Microtask;
 use crate::event_loop::context::try_current;
 use crate::event_loop::core::{Core, Loop};
+use crate::event_loop::lifetime::ExitUnwind;
 use crate::event_loop::phase::Work;
 use crate::event_loop::remote::{Message, Shared};
 use crate::slots::{Key, Slots};
@@ -119,6 +120,8 @@ pub(crate) async fn catching<F: Future>(future: F) -> thread::Result<F::Output> 
         let poll = || future.as_mut().poll(cx);
         match catch_unwind(AssertUnwindSafe(poll)) {
             Ok(poll) => poll.map(Ok),
+            // What `exit` unwinds includes the caller of a future that is polled at once.
+            Err(payload) if payload.is::<ExitUnwind>() => resume_unwind(payload),
             Err(payload) => Poll::Ready(Err(payload)),
         }
     })

@@ -136,7 +136,6 @@ impl<T: 'static> Join<T> {
         }
         self.run_afterwards();
         match result {
-            Err(payload) if payload.is::<crate::event_loop::lifetime::ExitUnwind>() => {}
             Err(payload) => self.keep(core, Err(Error::panic(payload))),
             Ok(value) => self.keep(core, Ok(value)),
         }
