@@ -5,6 +5,7 @@
 
 use std::any::Any;
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::rc::Rc;
@@ -34,7 +35,7 @@ pub(crate) struct Rejections {
     handled_late: RefCell<Noted>,
 }
 
-type Noted = Vec<Rc<dyn Rejected>>;
+type Noted = VecDeque<Rc<dyn Rejected>>;
 
 /// A rejection as hooks see it.
 #[derive(Clone)]
@@ -57,6 +58,14 @@ impl Rejection {
         seen
     }
 
+    /// What `run` fails with when no hook takes it: the reason, if it is an error. Otherwise an
+    /// error that also says where to look.
+    pub(crate) fn into_failure(self) -> Error {
+        self.with_reason(Error::clone).unwrap_or_else(|| {
+            Error::new(format!("a promise made in {} was {}", Line(self.at()), self.error()))
+        })
+    }
+
     /// The line that made the promise.
     pub fn at(&self) -> &'static Location<'static> {
         self.0.label().at
@@ -76,6 +85,10 @@ impl fmt::Display for Rejection {
 }
 
 impl Rejections {
+    fn next_handled_late(&self) -> Option<Rc<dyn Rejected>> {
+        self.handled_late.borrow_mut().pop_front()
+    }
+
     pub(crate) fn take_all(&self) -> (Noted, Noted) {
         (self.unhandled.take(), self.handled_late.take())
     }
@@ -84,19 +97,20 @@ impl Rejections {
 impl Core {
     pub(crate) fn note_rejection(&self, promise: Rc<dyn Rejected>) {
         self.queues.mark_filled();
-        self.rejections.unhandled.borrow_mut().push(promise);
+        self.rejections.unhandled.borrow_mut().push_back(promise);
     }
 
     pub(crate) fn note_handled_late(&self, promise: Rc<dyn Rejected>) {
         self.queues.mark_filled();
-        self.rejections.handled_late.borrow_mut().push(promise);
+        self.rejections.handled_late.borrow_mut().push_back(promise);
     }
 
     /// Reports what is to be reported, once both queues are empty. Returns whether the checkpoint
     /// has to go on.
     pub(crate) fn report_rejections(self: &Rc<Self>) -> bool {
         let mut reported = false;
-        for promise in self.rejections.handled_late.take() {
+        // Those that these hooks handle are told in the same round.
+        while let Some(promise) = self.rejections.next_handled_late() {
             reported = true;
             self.call_rejection_hooks(Rejection(promise), Told::HandledLate);
         }
@@ -124,6 +138,9 @@ impl Core {
             return self.uncaught_rejection(rejection, label);
         }
         for id in hooks.ids() {
+            if self.lifetime.has_ended() {
+                return;
+            }
             let Some(mut hook) = hooks.take(id) else { continue };
             let label = hook.label;
             let before = self.causes.running();

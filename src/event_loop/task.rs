@@ -134,7 +134,8 @@ impl Core {
             return event::late_failure(label, error);
         }
         if self.hooks.uncaught.is_empty() {
-            return self.end_failed(error.clone());
+            let failure = uncaught.rejection.map(Rejection::into_failure);
+            return self.end_failed(failure.unwrap_or(uncaught.error));
         }
         for id in self.hooks.uncaught.ids() {
             let Some(mut hook) = self.hooks.uncaught.take(id) else { continue };
