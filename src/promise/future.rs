@@ -12,6 +12,7 @@ use crate::event_loop::checkpoint::Microtask;
 use crate::event_loop::context::current;
 use crate::event_loop::futures::Start;
 use crate::promise::Promise;
+use crate::promise::remains::Remains;
 use crate::promise::resolver::{Reason, Resolution};
 use crate::promise::shared::{Reaction, Shared};
 use crate::trace::{CallbackKind, Label};
@@ -125,5 +126,9 @@ impl<T: 'static, E: Reason> Reaction<T, E> for Await {
             waker.wake();
         }
         None
+    }
+
+    fn into_remains(self: Box<Self>) -> Remains {
+        self
     }
 }

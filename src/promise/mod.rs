@@ -9,6 +9,7 @@
 mod combine;
 #[cfg(feature = "async")]
 mod future;
+mod remains;
 mod resolver;
 mod shared;
 mod then;

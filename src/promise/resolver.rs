@@ -6,6 +6,7 @@ use std::rc::Rc;
 use crate::error::{Error, Result};
 use crate::event_loop::checkpoint::Microtask;
 use crate::promise::Promise;
+use crate::promise::remains::Remains;
 use crate::promise::shared::{Call, Reaction, Shared};
 use crate::promise::then;
 use crate::trace::Label;
@@ -167,12 +168,20 @@ impl<T: 'static, E: Reason> Reaction<T, E> for Forward<T, E> {
         self.source = Some(source);
         Some(Microtask::Job(self))
     }
+
+    fn into_remains(self: Box<Self>) -> Remains {
+        self
+    }
 }
 
 impl<T: 'static, E: Reason> crate::event_loop::checkpoint::Job for Forward<T, E> {
     fn run(self: Box<Self>) {
-        if let Some(result) = self.source.and_then(|source| source.take()) {
-            self.to.settle(result);
+        let Forward { source, to, .. } = *self;
+        // The user's `clone` may panic.
+        match then::catch(|| source.and_then(|source| source.take())) {
+            Ok(Some(result)) => to.settle(result),
+            Ok(None) => {}
+            Err(error) => to.reject(E::from(error)),
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::event_loop::checkpoint::{Job, Microtask};
 use crate::event_loop::core::Loop;
 use crate::event_loop::rejection::Rejected;
+use crate::promise::remains::{Remains, drop_flat};
 use crate::promise::resolver::Reason;
 use crate::trace::Label;
 
@@ -44,6 +45,8 @@ pub(crate) trait Reaction<T, E> {
     fn label(&self) -> Label;
     /// Makes it a job that will take the result from `source`; or does without one, as an await.
     fn into_microtask(self: Box<Self>, source: Rc<Shared<T, E>>) -> Option<Microtask>;
+    /// Makes it something to be dropped: its promise will never be settled.
+    fn into_remains(self: Box<Self>) -> Remains;
 }
 
 impl<T: 'static, E: Reason> Shared<T, E> {
@@ -119,19 +122,10 @@ impl<T: 'static, E: Reason> Shared<T, E> {
     /// The result, for one consumer: a clone if there are others, itself for the last.
     pub(crate) fn take(&self) -> Option<Result<T, E>> {
         self.consumers.set(self.consumers.get() - 1);
-        let result = match &mut *self.state.borrow_mut() {
-            State::Settled(result) => result.take(),
-            State::Pending(_) => None,
-        };
-        let clone = self.clone.get().filter(|_| self.consumers.get() > 0);
-        match (&result, clone) {
-            (Some(value), Some(clone)) => {
-                // The user's `clone` runs while the value is out of its place.
-                let copy = clone(value);
-                self.state.replace(State::Settled(result));
-                Some(copy)
-            }
-            _ => result,
+        let result = self.take_out();
+        match self.clone.get().filter(|_| self.consumers.get() > 0) {
+            Some(clone) => Lent { state: &self.state, result }.see(clone),
+            None => result,
         }
     }
 }
@@ -147,11 +141,46 @@ impl<T, E> Shared<T, E> {
     }
 
     fn drop_result(&self) {
-        let result = match &mut *self.state.borrow_mut() {
+        let result = self.take_out();
+        drop(result);
+    }
+
+    fn take_out(&self) -> Option<Result<T, E>> {
+        match &mut *self.state.borrow_mut() {
             State::Settled(result) => result.take(),
             State::Pending(_) => None,
-        };
-        drop(result);
+        }
+    }
+}
+
+/// A result out of its place, where no borrow is held while the user's code sees it. Back in its
+/// place afterwards, also if that code panics.
+struct Lent<'a, T, E> {
+    state: &'a RefCell<State<T, E>>,
+    result: Option<Result<T, E>>,
+}
+
+impl<T, E> Lent<'_, T, E> {
+    fn see<R>(&self, see: impl FnOnce(&Result<T, E>) -> R) -> Option<R> {
+        self.result.as_ref().map(see)
+    }
+}
+
+impl<T, E> Drop for Lent<'_, T, E> {
+    fn drop(&mut self) {
+        if let State::Settled(place) = &mut *self.state.borrow_mut() {
+            *place = self.result.take();
+        }
+    }
+}
+
+impl<T, E> Drop for Shared<T, E> {
+    fn drop(&mut self) {
+        if let State::Pending(reactions) = self.state.get_mut() {
+            if !reactions.is_empty() {
+                drop_flat(reactions.drain(..).map(|reaction| reaction.into_remains()));
+            }
+        }
     }
 }
 
@@ -161,17 +190,12 @@ impl<T: 'static, E: Reason> Rejected for Shared<T, E> {
     }
 
     fn with_reason(&self, see: &mut dyn FnMut(&dyn Any)) {
-        // Out of its place while somebody looks, who may do anything.
-        let result = match &mut *self.state.borrow_mut() {
-            State::Settled(result) => result.take(),
-            State::Pending(_) => None,
-        };
-        if let Some(Err(reason)) = &result {
-            see(reason);
-        }
-        if let State::Settled(place) = &mut *self.state.borrow_mut() {
-            *place = result;
-        }
+        let lent = Lent { state: &self.state, result: self.take_out() };
+        lent.see(|result| {
+            if let Err(reason) = result {
+                see(reason);
+            }
+        });
     }
 
     fn to_error(&self) -> Error {

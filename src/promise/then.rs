@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::event_loop::checkpoint::{Job, Microtask};
 use crate::event_loop::lifetime::ExitUnwind;
 use crate::promise::Promise;
+use crate::promise::remains::Remains;
 use crate::promise::resolver::{Reason, Resolution, Resolver};
 use crate::promise::shared::{Reaction, Shared};
 use crate::trace::{At, CallbackKind, Label};
@@ -168,6 +169,10 @@ where
         self.source = Some(source);
         Some(Microtask::Job(self))
     }
+
+    fn into_remains(self: Box<Self>) -> Remains {
+        self
+    }
 }
 
 impl<T, E, U, E2, O, F> Job for Then<T, E, U, E2, F>
@@ -181,9 +186,10 @@ where
 {
     fn run(self: Box<Self>) {
         let Then { source, f, target, .. } = *self;
-        let Some(result) = source.and_then(|source| source.take()) else { return };
-        match catch(|| f(result).into()) {
-            Ok(resolution) => target.resolve_with(resolution),
+        // The user's `clone` may panic as well as `f`.
+        match catch(|| source.and_then(|source| source.take()).map(|result| f(result).into())) {
+            Ok(Some(resolution)) => target.resolve_with(resolution),
+            Ok(None) => {}
             Err(error) => target.reject(E2::from(error)),
         }
     }
