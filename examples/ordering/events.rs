@@ -1,8 +1,8 @@
-//! Operations on emitters and abort controllers.
+//! Operations on emitters, abort controllers and ports.
 
 use std::rc::Rc;
 
-use unspin::Emitter;
+use unspin::{Emitter, MessageChannel};
 
 use crate::handles::Handle;
 use crate::program::Body;
@@ -68,6 +68,47 @@ impl Interpreter {
             Some(reason) => controller.abort_with(self.thrown.throw(reason)),
             None => controller.abort(),
         }
+        Flow::Next
+    }
+
+    pub(crate) fn new_channel(&self, name: &str) {
+        let (one, two) = MessageChannel::new();
+        self.handles.bind(&format!("{name}.1"), Handle::Port(one));
+        self.handles.bind(&format!("{name}.2"), Handle::Port(two));
+    }
+
+    pub(crate) fn on_message(self: &Rc<Self>, port: &str, body: &Body) -> Flow {
+        let Some(Handle::Port(port)) = self.handles.get(port) else {
+            return Flow::Throw(TYPE_ERROR);
+        };
+        let (this, body) = (Rc::clone(self), Rc::clone(body));
+        port.on_message(move |message| this.call(&body, message));
+        Flow::Next
+    }
+
+    pub(crate) fn on_close(self: &Rc<Self>, port: &str, body: &Body) -> Flow {
+        let Some(Handle::Port(port)) = self.handles.get(port) else {
+            return Flow::Throw(TYPE_ERROR);
+        };
+        let (this, body) = (Rc::clone(self), Rc::clone(body));
+        port.on_close(move || this.call(&body, Value::Undefined));
+        Flow::Next
+    }
+
+    pub(crate) fn post(&self, port: &str, message: Value) -> Flow {
+        let Some(Handle::Port(port)) = self.handles.get(port) else {
+            return Flow::Throw(TYPE_ERROR);
+        };
+        // A closed channel drops it, as in Node.
+        port.post(message);
+        Flow::Next
+    }
+
+    pub(crate) fn close_port(&self, port: &str) -> Flow {
+        let Some(Handle::Port(port)) = self.handles.get(port) else {
+            return Flow::Throw(TYPE_ERROR);
+        };
+        port.close();
         Flow::Next
     }
 }

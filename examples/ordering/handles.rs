@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use unspin::{AbortController, Emitter, Immediate, Listener, Timer};
+use unspin::{AbortController, Emitter, Immediate, Listener, Port, Timer};
 
 use crate::value::{Promise, Thenable, Value};
 
@@ -18,6 +18,7 @@ pub(crate) enum Handle {
     Emitter(Rc<Events>),
     Listener(Listener),
     AbortController(AbortController),
+    Port(Port<Value>),
 }
 
 /// Emitters by the name of the event: here, one emitter is one event.

@@ -1,15 +1,11 @@
 //! How a program is read from JSON.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::Value as Json;
 
 use crate::fields::{Fields, code, int, list, text};
 use crate::program::{Body, Combinator, Event, Op, Operand};
-
-/// Operations of the language that this interpreter does not know yet.
-const NOT_YET: [&str; 5] = ["channel", "onMessage", "onClose", "post", "closePort"];
 
 /// Reads a program: the whole file of a case, or the program alone.
 ///
@@ -21,25 +17,6 @@ pub(crate) fn parse(file: &Json) -> Result<Body, String> {
     body(program.get("body").ok_or("there is no `body`")?)
 }
 
-/// The operations of a program that the interpreter does not know yet.
-pub(crate) fn missing(program: &Json) -> BTreeSet<String> {
-    let mut missing = BTreeSet::new();
-    collect_missing(program, &mut missing);
-    missing
-}
-
-fn collect_missing(json: &Json, missing: &mut BTreeSet<String>) {
-    match json {
-        Json::Array(items) => items.iter().for_each(|item| collect_missing(item, missing)),
-        Json::Object(fields) => {
-            let op = fields.get("op").and_then(Json::as_str);
-            missing.extend(op.filter(|op| NOT_YET.contains(op)).map(str::to_owned));
-            fields.values().for_each(|field| collect_missing(field, missing));
-        }
-        _ => {}
-    }
-}
-
 fn body(json: &Json) -> Result<Body, String> {
     list(json, op)
 }
@@ -47,7 +24,7 @@ fn body(json: &Json) -> Result<Body, String> {
 /// Reads an operation of one group; `None` if it is of another.
 type Reader = fn(&str, &mut Fields<'_>) -> Result<Option<Op>, String>;
 
-const READERS: [Reader; 6] = [statement, scheduling, promise, process, emitter, abort];
+const READERS: [Reader; 7] = [statement, scheduling, promise, process, emitter, abort, port];
 
 fn op(json: &Json) -> Result<Op, String> {
     let mut fields = Fields::of(json)?;
@@ -197,6 +174,17 @@ fn abort(name: &str, fields: &mut Fields<'_>) -> Result<Option<Op>, String> {
             Op::Abort { name: fields.text("name")?, reason: fields.optional("val", operand)? }
         }
         "aborted" => Op::Aborted { name: fields.text("name")?, msg: fields.text("msg")? },
+        _ => return Ok(None),
+    }))
+}
+
+fn port(name: &str, fields: &mut Fields<'_>) -> Result<Option<Op>, String> {
+    Ok(Some(match name {
+        "channel" => Op::Channel(fields.text("as")?),
+        "onMessage" => Op::OnMessage { port: fields.text("port")?, body: fields.body("body")? },
+        "onClose" => Op::OnClose { port: fields.text("port")?, body: fields.body("body")? },
+        "post" => Op::Post { port: fields.text("port")?, value: fields.operand("val")? },
+        "closePort" => Op::ClosePort(fields.text("port")?),
         _ => return Ok(None),
     }))
 }

@@ -55,6 +55,12 @@ pub(crate) enum Op {
     OnAbort { name: String, body: Body },
     Abort { name: String, reason: Option<Operand> },
     Aborted { name: String, msg: String },
+
+    Channel(String),
+    OnMessage { port: String, body: Body },
+    OnClose { port: String, body: Body },
+    Post { port: String, value: Operand },
+    ClosePort(String),
 }
 
 /// How many promises become one.

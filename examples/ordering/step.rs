@@ -115,6 +115,12 @@ impl Interpreter {
                 };
                 (self.print)(&format!("{msg} {}", controller.signal().is_aborted()));
             }
+
+            Op::Channel(name) => self.new_channel(name),
+            Op::OnMessage { port, body } => return self.on_message(port, body),
+            Op::OnClose { port, body } => return self.on_close(port, body),
+            Op::Post { port, value } => return self.post(port, self.evaluate(value, it)),
+            Op::ClosePort(port) => return self.close_port(port),
         }
         Flow::Next
     }
