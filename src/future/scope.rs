@@ -12,17 +12,16 @@ use crate::event_loop::context::current;
 use crate::event_loop::core::Loop;
 use crate::event_loop::futures::{Start, catching};
 use crate::future::JoinHandle;
+use crate::slots::{Key, Slots};
 use crate::trace::{CallbackKind, Label};
 
 /// Where the children of a [`scope`] are started.
 #[derive(Clone)]
 pub struct Scope(Rc<Children>);
 
-#[derive(Default)]
 struct Children {
-    /// Children that are not dropped yet.
-    alive: Cell<usize>,
-    handles: RefCell<Vec<JoinHandle<()>>>,
+    /// Children that are not dropped yet; a handle is out while its child is being started.
+    handles: RefCell<Slots<Option<JoinHandle<()>>>>,
     first_error: Cell<Option<Error>>,
     /// Set with the first error, and when the scope is dropped: nothing is started any more.
     over: Cell<bool>,
@@ -65,7 +64,7 @@ struct Children {
 ///
 /// Dropping it drops the body now and the children in this checkpoint.
 pub async fn scope<T, F: Future<Output = Result<T>>>(body: impl FnOnce(Scope) -> F) -> Result<T> {
-    let scope = Scope(Rc::default());
+    let scope = Scope(Rc::new(Children::new()));
     let children = Ending(Rc::clone(&scope.0));
     let result = run_body(&children.0, body(scope)).await;
     match &result {
@@ -109,35 +108,40 @@ impl Scope {
         self.start(&core, label, future);
     }
 
-    fn start(
-        &self,
-        core: &Loop,
-        label: Label,
-        future: impl Future<Output = Result<()>> + 'static,
-    ) {
-        self.0.alive.set(self.0.alive.get() + 1);
-        let child = Child(Rc::clone(&self.0));
+    fn start(&self, core: &Loop, label: Label, future: impl Future<Output = Result<()>> + 'static) {
+        let key = self.0.handles.borrow_mut().insert(None);
+        let child = Child(Rc::clone(&self.0), key);
         let body = async move {
             let child = child;
-            let result = catching(future).await.unwrap_or_else(|payload| Err(Error::panic(payload)));
+            let result =
+                catching(future).await.unwrap_or_else(|payload| Err(Error::panic(payload)));
             if let Err(error) = result {
                 child.0.fail(error);
             }
         };
         let handle = JoinHandle::start(core, label, Start::Soon, body);
-        let mut handles = self.0.handles.borrow_mut();
-        handles.retain(|handle| !handle.is_finished());
-        handles.push(handle);
+        if let Some(place) = self.0.handles.borrow_mut().get_mut(key) {
+            *place = Some(handle);
+        }
     }
 }
 
 impl std::fmt::Debug for Scope {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Scope").field("children", &self.0.alive.get()).finish()
+        f.debug_struct("Scope").field("children", &self.0.handles.borrow().len()).finish()
     }
 }
 
 impl Children {
+    fn new() -> Children {
+        Children {
+            handles: RefCell::new(Slots::new()),
+            first_error: Cell::new(None),
+            over: Cell::new(false),
+            waker: Cell::new(None),
+        }
+    }
+
     fn wake_with(&self, cx: &mut Context<'_>) {
         let waker = cx.waker().clone();
         drop(self.waker.replace(Some(waker)));
@@ -159,13 +163,14 @@ impl Children {
 
     fn abort_all(&self) {
         self.over.set(true);
-        // Aborting drops futures, which may come back here.
-        let handles = self.handles.take();
+        // Out of their places: what is aborted may come back here.
+        let handles: Vec<_> =
+            self.handles.borrow_mut().iter_mut().filter_map(Option::take).collect();
         handles.iter().for_each(JoinHandle::abort);
     }
 
     fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.alive.get() == 0 {
+        if self.handles.borrow().len() == 0 {
             return Poll::Ready(());
         }
         self.wake_with(cx);
@@ -174,11 +179,12 @@ impl Children {
 }
 
 /// A child that is not dropped yet.
-struct Child(Rc<Children>);
+struct Child(Rc<Children>, Key);
 
 impl Drop for Child {
     fn drop(&mut self) {
-        self.0.alive.set(self.0.alive.get() - 1);
+        let handle = self.0.handles.borrow_mut().remove(self.1);
+        drop(handle);
         self.0.wake();
     }
 }
