@@ -57,6 +57,8 @@ pub(crate) struct Queues {
     running: Cell<bool>,
     /// Whether anything may be in a queue: one look per task, where nearly always nothing is.
     filled: Cell<bool>,
+    /// Set when the loop is torn down: promises may outlive it, and nothing runs any more.
+    closed: Cell<bool>,
     is_hosting: bool,
     host: RefCell<Option<HostHook>>,
     host_has_more: Cell<bool>,
@@ -72,6 +74,7 @@ impl Queues {
             in_microtasks: Cell::new(false),
             running: Cell::new(false),
             filled: Cell::new(false),
+            closed: Cell::new(false),
             is_hosting: host.is_some(),
             host: RefCell::new(host),
             host_has_more: Cell::new(false),
@@ -80,11 +83,17 @@ impl Queues {
     }
 
     pub(crate) fn push_tick(&self, label: Label, work: Callback) {
+        if self.closed.get() {
+            return;
+        }
         self.filled.set(true);
         self.ticks.borrow_mut().push_back(Queued { label, work });
     }
 
     pub(crate) fn push_microtask(&self, label: Label, work: Microtask) {
+        if self.closed.get() {
+            return;
+        }
         self.filled.set(true);
         self.microtasks.borrow_mut().push_back(Queued { label, work });
     }
@@ -114,6 +123,15 @@ impl Queues {
 
     pub(crate) fn take_all(&self) -> Taken {
         (self.ticks.take(), self.microtasks.take(), self.corked.take())
+    }
+
+    /// From now on what is queued is dropped.
+    pub(crate) fn close(&self) {
+        self.closed.set(true);
+    }
+
+    pub(crate) fn are_closed(&self) -> bool {
+        self.closed.get()
     }
 
     pub(crate) fn take_host(&self) -> Option<HostHook> {

@@ -12,7 +12,7 @@ use std::rc::Rc;
 
 use crate::error::Error;
 use crate::event_loop::core::Core;
-use crate::trace::{Label, Line};
+use crate::trace::{Label, Line, event};
 
 /// A rejected promise, without its types.
 pub(crate) trait Rejected {
@@ -96,11 +96,17 @@ impl Rejections {
 
 impl Core {
     pub(crate) fn note_rejection(&self, promise: Rc<dyn Rejected>) {
+        if self.queues.are_closed() {
+            return event::late_failure(promise.label(), &promise.to_error());
+        }
         self.queues.mark_filled();
         self.rejections.unhandled.borrow_mut().push_back(promise);
     }
 
     pub(crate) fn note_handled_late(&self, promise: Rc<dyn Rejected>) {
+        if self.queues.are_closed() {
+            return;
+        }
         self.queues.mark_filled();
         self.rejections.handled_late.borrow_mut().push_back(promise);
     }

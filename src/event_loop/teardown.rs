@@ -30,6 +30,7 @@ impl Core {
         self.drop_futures(&mut first_panic);
         self.close(&mut first_panic);
         while self.drop_what_is_left(&mut first_panic) > 0 {}
+        self.queues.close();
         drop(entered);
         match first_panic {
             Some(payload) if !std::thread::panicking() => resume_unwind(payload),
