@@ -37,12 +37,13 @@ pub(crate) struct Rejections {
 
 type Noted = VecDeque<Rc<dyn Rejected>>;
 
-/// A rejection as hooks see it.
+/// A rejection as hooks see it. Two are equal if they are of the same promise.
 #[derive(Clone)]
 pub struct Rejection(Rc<dyn Rejected>);
 
 impl Rejection {
-    /// The reason as an error. A reason of another type gives an error with its `Debug` text.
+    /// The reason as an error. A reason of another type gives an error with its `Debug` text; one
+    /// that a handler has taken meanwhile, an error that says so.
     pub fn error(&self) -> Error {
         self.0.to_error()
     }
@@ -71,6 +72,14 @@ impl Rejection {
         self.0.label().at
     }
 }
+
+impl PartialEq for Rejection {
+    fn eq(&self, other: &Rejection) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Rejection {}
 
 impl fmt::Debug for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -207,7 +207,7 @@ impl<T: 'static, E: Reason> Rejected for Shared<T, E> {
                 (None, None) => None,
             };
         });
-        error.unwrap_or_else(|| Error::new("rejected, and the reason is in use elsewhere"))
+        error.unwrap_or_else(|| Error::new("rejected, and a handler took the reason"))
     }
 
     fn label(&self) -> Label {
