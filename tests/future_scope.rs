@@ -1,4 +1,5 @@
 //! Structured concurrency: no child outlives its scope, and the first error ends them all.
+#![cfg(feature = "async")]
 
 mod util;
 

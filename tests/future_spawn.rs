@@ -460,7 +460,8 @@ fn futures_are_dropped_once_with_their_loop_which_is_still_there() {
             });
             let guard = seen.guard();
             drop(spawn(async move {
-                (guard.keep(), on_drop.keep());
+                guard.keep();
+                on_drop.keep();
                 std::future::pending::<()>().await;
             }));
         }

@@ -1,4 +1,5 @@
 //! Sleeping, ticking and limits, as futures: the order on the virtual clock, and what is let go.
+#![cfg(feature = "async")]
 
 mod util;
 
