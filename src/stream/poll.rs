@@ -213,7 +213,9 @@ impl<S: ByteStream> Flow<S> {
 
     fn wait<T>(&self, cx: &mut Context<'_>, ticket: Ticket, side: Side) -> Poll<T> {
         let before = self.waiters.of(side).wait(ticket, cx);
-        self.update_activity();
+        if !self.activity.is_active() {
+            self.update_activity();
+        }
         drop(before);
         Poll::Pending
     }
@@ -252,12 +254,15 @@ impl<S: ByteStream> Flow<S> {
 
     fn wake(self: &Rc<Self>, side: Side) {
         for waker in self.waiters.of(side).take_each() {
-            self.update_activity();
             let label = Label { kind: CallbackKind::Future, ..self.label };
             self.core.task(label, || {
                 waker.wake();
                 Ok(())
             });
+            // Mostly it waits again.
+            if self.waiters.of(side).is_empty() {
+                self.update_activity();
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 //! for a listener.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::task::{Context, Waker};
 
 /// The wakers of those that wait: of one future, nearly always.
@@ -10,10 +11,15 @@ use std::task::{Context, Waker};
 /// because another one came later.
 #[derive(Default)]
 pub(crate) struct Wakers {
+    count: Cell<usize>,
+    /// Filled whenever anybody waits.
+    first: Cell<Option<Waiter>>,
     /// Never borrowed while a waker is cloned, woken or dropped.
-    waiting: RefCell<Vec<(Ticket, Waker)>>,
+    others: RefCell<VecDeque<Waiter>>,
     tickets: Cell<u64>,
 }
+
+type Waiter = (Ticket, Waker);
 
 /// Tells a future that waits from the others, so that dropping it takes its waker and no other.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,23 +37,38 @@ impl Wakers {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.waiting.borrow().is_empty()
+        self.count.get() == 0
     }
 
     /// Notes who waits; returns the waker that it replaces, to be dropped at last.
     #[must_use]
     pub(crate) fn wait(&self, ticket: Ticket, cx: &mut Context<'_>) -> Option<Waker> {
         let waker = cx.waker().clone();
-        let mut waiting = self.waiting.borrow_mut();
-        let same = |(other, before): &&mut (Ticket, Waker)| {
+        if self.is_empty() {
+            self.count.set(1);
+            self.first.set(Some((ticket, waker)));
+            return None;
+        }
+        self.wait_among_others(ticket, waker)
+    }
+
+    #[cold]
+    fn wait_among_others(&self, ticket: Ticket, waker: Waker) -> Option<Waker> {
+        let same = |(other, before): &Waiter| {
             *other == ticket && (ticket != Ticket::POLLED || before.will_wake(&waker))
         };
-        match waiting.iter_mut().find(same) {
-            Some((_, before)) => Some(std::mem::replace(before, waker)),
+        let first = self.first.take();
+        if first.as_ref().is_some_and(same) {
+            self.first.set(Some((ticket, waker)));
+            return first.map(|(_, before)| before);
+        }
+        self.first.set(first);
+        let mut others = self.others.borrow_mut();
+        match others.iter().position(same) {
+            Some(place) => Some(std::mem::replace(&mut others[place].1, waker)),
             None => {
-                // Room for one is room enough, and there may be very many streams.
-                waiting.reserve_exact(1);
-                waiting.push((ticket, waker));
+                self.count.set(self.count.get() + 1);
+                others.push_back((ticket, waker));
                 None
             }
         }
@@ -56,19 +77,35 @@ impl Wakers {
     /// Takes a future's waker off the list, to be dropped at last.
     #[must_use]
     pub(crate) fn leave(&self, ticket: Ticket) -> Option<Waker> {
-        let mut waiting = self.waiting.borrow_mut();
-        let place = waiting.iter().position(|(other, _)| *other == ticket)?;
-        Some(waiting.remove(place).1)
+        if self.is_empty() { None } else { self.leave_others(ticket) }
+    }
+
+    #[cold]
+    fn leave_others(&self, ticket: Ticket) -> Option<Waker> {
+        let first = self.first.take();
+        if first.as_ref().is_some_and(|(other, _)| *other == ticket) {
+            self.first.set(first);
+            return self.take_first();
+        }
+        self.first.set(first);
+        let mut others = self.others.borrow_mut();
+        let place = others.iter().position(|(other, _)| *other == ticket)?;
+        self.count.set(self.count.get() - 1);
+        others.remove(place).map(|(_, waker)| waker)
     }
 
     /// Takes out those that wait now, one by one: one that waits again meanwhile is not among them.
     pub(crate) fn take_each(&self) -> impl Iterator<Item = Waker> {
-        let count = self.waiting.borrow().len();
-        (0..count).map_while(|_| self.take_first())
+        (0..self.count.get()).map_while(|_| self.take_first())
     }
 
     fn take_first(&self) -> Option<Waker> {
-        let mut waiting = self.waiting.borrow_mut();
-        if waiting.is_empty() { None } else { Some(waiting.remove(0).1) }
+        let (_, waker) = self.first.take()?;
+        self.count.set(self.count.get() - 1);
+        if !self.is_empty() {
+            let next = self.others.borrow_mut().pop_front();
+            self.first.set(next);
+        }
+        Some(waker)
     }
 }
