@@ -296,6 +296,7 @@ fn a_receiving_port_keeps_the_loop_alive_and_names_its_line() {
 #[test]
 fn an_unreferenced_port_delivers_only_while_the_loop_lives() {
     let log = Log::new();
+    let kept = std::cell::OnceCell::new();
     run_virtual(|| {
         let (here, there) = words();
         say_all(&there, &log);
@@ -306,7 +307,7 @@ fn an_unreferenced_port_delivers_only_while_the_loop_lives() {
             said.say("timer");
             later.post("never");
         });
-        std::mem::forget(here);
+        kept.set(here).expect("it is set once");
     });
     log.expect(&["one", "timer"]);
 }

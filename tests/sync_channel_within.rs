@@ -8,14 +8,14 @@ use std::rc::Rc;
 
 use unspin::sync::channel;
 use unspin::sync::channel::TrySendError;
-use util::poll::{Polled, on_wake, on_waker_drop};
+use util::poll::{Polled, for_ever, on_wake, on_waker_drop};
 use util::{Log, OnDrop};
 
 #[test]
 fn a_waker_may_send_receive_and_close() {
     let log = Log::new();
     let (sender, receiver) = channel(1);
-    let sender: &'static _ = Box::leak(Box::new(sender));
+    let sender: &'static _ = for_ever(sender);
     let receiver = Rc::new(RefCell::new(receiver));
     assert!(sender.try_send(1).is_ok());
     let said = log.clone();
@@ -76,7 +76,7 @@ fn the_drop_of_a_value_may_use_the_channel() {
 #[test]
 fn a_waker_that_is_dropped_may_send_and_receive() {
     let (sender, receiver) = channel(1);
-    let sender: &'static _ = Box::leak(Box::new(sender));
+    let sender: &'static _ = for_ever(sender);
     let receiver = Rc::new(RefCell::new(receiver));
     assert!(sender.try_send(1).is_ok());
     let receives = receiver.clone();

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use unspin::sync::Mutex;
-use util::poll::{Polled, now, on_wake};
+use util::poll::{Polled, for_ever, now, on_wake};
 use util::{Drops, Log, run_virtual};
 
 #[test]
@@ -75,7 +75,7 @@ fn the_value_may_be_a_slice_and_is_dropped_once() {
 
 #[test]
 fn a_waker_may_take_its_turn_at_once() {
-    let mutex: &'static Mutex<u32> = Box::leak(Box::new(Mutex::new(0)));
+    let mutex: &'static Mutex<u32> = for_ever(Mutex::new(0));
     let guard = mutex.try_lock();
     let waiting = Rc::new(Cell::new(Some(Polled::new(mutex.lock()))));
     let takes = waiting.clone();

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use unspin::sync::Notify;
 use util::Log;
-use util::poll::{Polled, must_wait, now, on_wake, on_waker_drop};
+use util::poll::{Polled, for_ever, must_wait, now, on_wake, on_waker_drop};
 
 #[test]
 fn one_word_for_nobody_is_kept_and_two_are_one() {
@@ -145,7 +145,7 @@ fn a_new_waker_takes_the_place_of_the_old_one() {
 
 #[test]
 fn a_waker_may_notify_wait_and_cancel() {
-    let notify: &'static Notify = Box::leak(Box::default());
+    let notify: &'static Notify = for_ever(Notify::default());
     let log = Log::new();
     let others = Rc::new(RefCell::new(Vec::new()));
     let mut first = Polled::new(notify.notified());
@@ -171,7 +171,7 @@ fn a_waker_may_notify_wait_and_cancel() {
 
 #[test]
 fn a_waker_that_is_dropped_may_notify() {
-    let notify: &'static Notify = Box::leak(Box::default());
+    let notify: &'static Notify = for_ever(Notify::default());
     let mut waiting = Polled::new(notify.notified());
     let waker = on_waker_drop(|| notify.notify_one());
     assert!(waiting.poll_with(&waker).is_pending());

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use proptest::prelude::*;
 use unspin::sync::{Closed, Permit, Semaphore};
-use util::poll::{Polled, must_wait, now, on_wake};
+use util::poll::{Polled, for_ever, must_wait, now, on_wake};
 use util::{Log, millis, run_virtual};
 
 #[test]
@@ -96,7 +96,7 @@ fn more_permits_than_there_are_is_a_mistake() {
 #[test]
 fn a_waker_may_acquire_and_release() {
     let log = Log::new();
-    let semaphore: &'static Semaphore = Box::leak(Box::new(Semaphore::new(2)));
+    let semaphore: &'static Semaphore = for_ever(Semaphore::new(2));
     let held = Rc::new(RefCell::new(Vec::from_iter(semaphore.try_acquire(1))));
     let last = semaphore.try_acquire(1);
     let mut first = Polled::new(semaphore.acquire(1));
@@ -120,7 +120,7 @@ fn a_waker_may_acquire_and_release() {
 
 #[test]
 fn a_waker_cannot_take_what_its_future_was_given() {
-    let semaphore: &'static Semaphore = Box::leak(Box::new(Semaphore::new(1)));
+    let semaphore: &'static Semaphore = for_ever(Semaphore::new(1));
     let held = semaphore.try_acquire(1);
     let log = Log::new();
     let said = log.clone();

@@ -141,3 +141,11 @@ pub fn on_wake(hook: impl Fn() + 'static) -> Waker {
 pub fn on_waker_drop(hook: impl Fn() + 'static) -> Waker {
     Waker::from(Arc::new(Hooked { wake: usize::MAX, drop: add(hook) }))
 }
+
+/// Keeps a value to the end of the process, where a leak checker finds it.
+pub fn for_ever<T>(value: T) -> &'static T {
+    static KEPT: std::sync::Mutex<Vec<usize>> = std::sync::Mutex::new(Vec::new());
+    let value: &'static T = Box::leak(Box::new(value));
+    KEPT.lock().expect("no test panics in here").push(std::ptr::from_ref(value).addr());
+    value
+}
