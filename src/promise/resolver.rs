@@ -66,9 +66,10 @@ impl<T, E> From<Promise<T, E>> for Resolution<T, E> {
 }
 
 impl<T: 'static, E: Reason> Resolver<T, E> {
-    /// The resolver of a new promise.
+    /// The resolver of a new promise, or of one whose former resolvers are spent.
     pub(crate) fn first(shared: Rc<Shared<T, E>>) -> Resolver<T, E> {
         let epoch = shared.epoch.get();
+        shared.resolver_added();
         Resolver { shared, epoch }
     }
 
@@ -114,7 +115,7 @@ impl<T: 'static, E: Reason> Resolver<T, E> {
             return None;
         }
         self.shared.epoch.set(self.epoch + 1);
-        Some(Resolver { shared: Rc::clone(&self.shared), epoch: self.epoch + 1 })
+        Some(Resolver::first(Rc::clone(&self.shared)))
     }
 
     /// ECMA-262 §27.2.2.2: one job that calls `then`, and a reaction that settles.
@@ -188,7 +189,14 @@ impl<T: 'static, E: Reason> crate::event_loop::checkpoint::Job for Forward<T, E>
 
 impl<T, E> Clone for Resolver<T, E> {
     fn clone(&self) -> Resolver<T, E> {
+        self.shared.resolver_added();
         Resolver { shared: Rc::clone(&self.shared), epoch: self.epoch }
+    }
+}
+
+impl<T, E> Drop for Resolver<T, E> {
+    fn drop(&mut self) {
+        self.shared.resolver_gone();
     }
 }
 

@@ -21,6 +21,8 @@ pub(crate) struct Shared<T, E> {
     pub(crate) label: Label,
     state: RefCell<State<T, E>>,
     consumers: Cell<usize>,
+    /// Without one, nobody can settle the promise any more.
+    resolvers: Cell<usize>,
     /// Set when the promise was cloned for the first time.
     clone: Cell<Option<CloneFn<T, E>>>,
     /// Resolvers of an earlier epoch are spent: ECMA-262's `alreadyResolved`, one per pair of
@@ -56,15 +58,12 @@ impl<T: 'static, E: Reason> Shared<T, E> {
             label,
             state: RefCell::new(State::Pending(Vec::new())),
             consumers: Cell::new(1),
+            resolvers: Cell::new(0),
             clone: Cell::new(None),
             epoch: Cell::new(0),
             handled: Cell::new(false),
             reported: Cell::new(false),
         })
-    }
-
-    pub(crate) fn is_pending(&self) -> bool {
-        matches!(*self.state.borrow(), State::Pending(_))
     }
 
     /// One more consumer, and a way to serve it.
@@ -81,6 +80,9 @@ impl<T: 'static, E: Reason> Shared<T, E> {
     pub(crate) fn react(self: &Rc<Self>, reaction: Box<dyn Reaction<T, E>>) {
         if !self.handled.replace(true) && self.reported.get() {
             self.core.note_handled_late(Rc::clone(self) as Rc<dyn Rejected>);
+        }
+        if self.is_pending() && self.resolvers.get() == 0 {
+            return drop_flat(std::iter::once(reaction.into_remains()));
         }
         let ready = match &mut *self.state.borrow_mut() {
             State::Pending(reactions) => {
@@ -137,6 +139,30 @@ impl<T, E> Shared<T, E> {
         // A rejection is kept until it has been reported, or handled.
         if self.consumers.get() == 0 && self.handled.get() {
             self.drop_result();
+        }
+    }
+
+    pub(crate) fn is_pending(&self) -> bool {
+        matches!(*self.state.borrow(), State::Pending(_))
+    }
+
+    pub(crate) fn resolver_added(&self) {
+        self.resolvers.set(self.resolvers.get() + 1);
+    }
+
+    /// With the last resolver, the reactions of a pending promise go: one of them may hold the
+    /// promise itself, which would hold both for ever.
+    pub(crate) fn resolver_gone(&self) {
+        self.resolvers.set(self.resolvers.get() - 1);
+        if self.resolvers.get() > 0 {
+            return;
+        }
+        let reactions = match &mut *self.state.borrow_mut() {
+            State::Pending(reactions) => std::mem::take(reactions),
+            State::Settled(_) => return,
+        };
+        if !reactions.is_empty() {
+            drop_flat(reactions.into_iter().map(|reaction| reaction.into_remains()));
         }
     }
 
