@@ -221,7 +221,7 @@ fn the_hook_gets_the_reason_itself() {
         drop(Promise::<(), _>::settled(Err(Reason(7))));
         drop(rejected("an error"));
     });
-    log.expect(&["Some(7) None rejected: Reason(7)", "None Some(\"an error\") an error"]);
+    log.expect(&["Some(7) None Reason(7)", "None Some(\"an error\") an error"]);
 }
 
 #[test]
@@ -260,6 +260,19 @@ fn without_any_hook_run_fails_with_the_reason() {
     });
     assert_eq!(failure.expect_err("nobody handles it").kind(), ErrorKind::NotFound);
     log.expect(&["micro", "exit 1"]);
+}
+
+#[test]
+fn a_reason_that_is_an_error_fails_with_the_line_and_all_that_it_is() {
+    let line = line!() + 2;
+    let ran = virtual_loop().run(|| {
+        let _ = Promise::<()>::rejected(std::io::ErrorKind::NotFound);
+    });
+    let error = ran.expect_err("nobody handles it");
+    let text = error.to_string();
+    assert!(text.starts_with(&format!("a promise made in {}:{line} was", file!())), "{text}");
+    assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+    assert!(error.downcast_ref::<std::io::Error>().is_some());
 }
 
 #[test]

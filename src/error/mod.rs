@@ -44,6 +44,8 @@ enum Kind {
     Cancelled,
     /// With the reason of the signal that an operation was aborted by.
     Aborted(Option<Error>),
+    /// The reason of a rejection that nobody handled, behind the promise's line.
+    Rejected(String, Error),
     LoopBusy,
     LoopEnded,
 }
@@ -93,6 +95,11 @@ impl Error {
         Error::of(Kind::Aborted(reason))
     }
 
+    /// What a loop ends with for a rejection: `reason` in all but its text.
+    pub(crate) fn rejected(line: String, reason: Error) -> Error {
+        Error::of(Kind::Rejected(line, reason))
+    }
+
     pub(crate) fn loop_busy() -> Error {
         Error::of(Kind::LoopBusy)
     }
@@ -101,9 +108,17 @@ impl Error {
         Error::of(Kind::LoopEnded)
     }
 
+    /// What it is, the line of a promise left aside.
+    fn what(&self) -> &Kind {
+        match &self.0.kind {
+            Kind::Rejected(_, reason) => reason.what(),
+            kind => kind,
+        }
+    }
+
     /// The payload of a panic, once.
     pub(crate) fn take_panic(&self) -> Option<Box<dyn Any + Send>> {
-        match &self.0.kind {
+        match self.what() {
             Kind::Panic(_, payload) => {
                 payload.lock().unwrap_or_else(PoisonError::into_inner).take()
             }
@@ -119,7 +134,7 @@ impl Error {
 
     /// The kind of the I/O error inside; [`io::ErrorKind::Other`] where there is none.
     pub fn kind(&self) -> io::ErrorKind {
-        match &self.0.kind {
+        match self.what() {
             Kind::Io(error) => error.kind(),
             Kind::Other(error) => {
                 error.downcast_ref::<io::Error>().map_or(io::ErrorKind::Other, io::Error::kind)
@@ -136,34 +151,34 @@ impl Error {
 
     /// Whether a callback or a job panicked.
     pub fn is_panic(&self) -> bool {
-        matches!(self.0.kind, Kind::Panic(..))
+        matches!(self.what(), Kind::Panic(..))
     }
 
     /// Whether the operation was cancelled before it began.
     pub fn is_cancelled(&self) -> bool {
-        matches!(self.0.kind, Kind::Cancelled)
+        matches!(self.what(), Kind::Cancelled)
     }
 
     /// Whether the operation was aborted by an [`AbortSignal`](crate::AbortSignal). The signal's
     /// reason is the [`source`](StdError::source), and what it has inside is found as if it were
     /// in this error.
     pub fn is_abort(&self) -> bool {
-        matches!(self.0.kind, Kind::Aborted(_))
+        matches!(self.what(), Kind::Aborted(_))
     }
 
     /// Whether a loop was asked to run while a loop was running on this thread.
     pub fn is_loop_busy(&self) -> bool {
-        matches!(self.0.kind, Kind::LoopBusy)
+        matches!(self.what(), Kind::LoopBusy)
     }
 
     /// Whether the loop had already ended, by `exit` or by a failure.
     pub fn is_loop_ended(&self) -> bool {
-        matches!(self.0.kind, Kind::LoopEnded)
+        matches!(self.what(), Kind::LoopEnded)
     }
 
     /// The error inside, if it is a `T`.
     pub fn downcast_ref<T: StdError + 'static>(&self) -> Option<&T> {
-        match &self.0.kind {
+        match self.what() {
             Kind::Io(error) => (error as &(dyn StdError + 'static))
                 .downcast_ref::<T>()
                 .or_else(|| error.get_ref()?.downcast_ref::<T>()),
@@ -201,6 +216,9 @@ impl fmt::Display for Error {
             Kind::Aborted(None) => f.write_str("the operation was aborted"),
             Kind::Aborted(Some(reason)) if reason.is_abort() => fmt::Display::fmt(reason, f),
             Kind::Aborted(Some(reason)) => write!(f, "the operation was aborted: {reason}"),
+            Kind::Rejected(line, reason) => {
+                write!(f, "a promise made in {line} was rejected: {reason}")
+            }
             Kind::LoopBusy => f.write_str(
                 "a loop is already running on this thread: queue the work on it, \
                  or run the second loop on a thread of its own",
@@ -223,6 +241,7 @@ impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match &self.0.kind {
             Kind::Io(error) => Some(error),
+            Kind::Rejected(_, reason) => Some(reason),
             Kind::Other(error) => Some(&**error),
             Kind::Aborted(Some(reason)) => Some(reason),
             _ => None,

@@ -59,12 +59,9 @@ impl Rejection {
         seen
     }
 
-    /// What `run` fails with when no hook takes it: the reason, if it is an error. Otherwise an
-    /// error that also says where to look.
+    /// What `run` fails with when no hook takes it: the reason, with the line to look at.
     pub(crate) fn into_failure(self) -> Error {
-        self.with_reason(Error::clone).unwrap_or_else(|| {
-            Error::new(format!("a promise made in {} was {}", Line(self.at()), self.error()))
-        })
+        Error::rejected(Line(self.at()).to_string(), self.error())
     }
 
     /// The line that made the promise.

@@ -229,7 +229,7 @@ impl<T: 'static, E: Reason> Rejected for Shared<T, E> {
         self.with_reason(&mut |reason| {
             error = match (reason.downcast_ref::<Error>(), reason.downcast_ref::<E>()) {
                 (Some(reason), _) => Some(reason.clone()),
-                (None, Some(reason)) => Some(Error::new(format!("rejected: {reason:?}"))),
+                (None, Some(reason)) => Some(Error::new(format!("{reason:?}"))),
                 (None, None) => None,
             };
         });
