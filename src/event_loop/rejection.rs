@@ -1,7 +1,7 @@
 //! Rejections that nobody handles, as the loop sees them.
 //!
 //! A promise that is rejected with no reaction is noted here. When a checkpoint has emptied both
-//! queues, those that still have none are reported: rules R1 to R5 of `docs/ordering.md`.
+//! queues, those that still have none are reported: see `docs/ordering.md`, "Three styles, one order".
 
 use std::any::Any;
 use std::cell::RefCell;
