@@ -1,4 +1,5 @@
 //! Ten thousand futures at once that sleep, race and are aborted: each ends once, and is gone.
+#![cfg(feature = "async")]
 
 mod util;
 

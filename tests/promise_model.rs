@@ -1,5 +1,6 @@
 //! Random families of promises against a model: each callback runs once if the model says so, is
 //! dropped once in any case, and sees what the model says.
+#![cfg(feature = "async")]
 
 mod util;
 
