@@ -475,3 +475,32 @@ mod futures {
         assert_eq!(drops.count(), 1);
     }
 }
+
+#[cfg(feature = "async")]
+#[test]
+fn a_read_of_a_stream_is_given_up_and_the_stream_goes_on() {
+    let log = Log::new();
+    let words = log.clone();
+    unspin::block_on(async move {
+        let listener = unspin::net::TcpListener::bind("127.0.0.1:0")?;
+        let (ours, theirs) = (unspin::net::TcpStream::connect(listener.local_addr()?), listener);
+        let ours = ours.await?;
+        let (theirs, _) = theirs.accept().await?;
+
+        let controller = AbortController::new();
+        let waiting = ours.clone();
+        let signal = controller.signal().clone();
+        let read = unspin::spawn(async move { signal.run_until_aborted(waiting.chunk()).await });
+        unspin::yield_now().await;
+        controller.abort();
+        let given_up = read.await?.expect_err("it was aborted");
+        words.say(format!("aborted: {}", given_up.is_abort()));
+
+        theirs.write_all(b"not lost").await?;
+        let chunk = ours.chunk().await?.expect("the stream is open");
+        words.say(String::from_utf8_lossy(&chunk));
+        Ok(())
+    })
+    .expect("nothing fails");
+    log.expect(&["aborted: true", "not lost"]);
+}
