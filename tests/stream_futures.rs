@@ -4,34 +4,18 @@
 mod util;
 
 use std::cell::{Cell, RefCell};
-use std::future::Future;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream as Socket};
+use std::net::{Shutdown, TcpStream as Socket};
 use std::rc::Rc;
 
 use futures_lite::io::{BufReader, copy};
 use futures_lite::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, StreamExt};
 use unspin::net::{Incoming, TcpListener, TcpStream};
-use unspin::{Promise, ResourceKind, Result, spawn, yield_now};
+use unspin::{ResourceKind, Result, spawn, yield_now};
 use util::Log;
+use util::futures::{bind, block_on, next_turn};
 use util::net::{beside, pattern, read_exactly, read_to_end, reset, watchdog};
 use util::poll::Polled;
-
-/// Runs a future to its end, unless that takes too long.
-#[track_caller]
-fn block_on<T: 'static>(future: impl Future<Output = Result<T>> + 'static) -> T {
-    let guarded = async {
-        watchdog();
-        future.await
-    };
-    unspin::block_on(guarded).expect("nothing in it fails")
-}
-
-fn bind() -> Result<(TcpListener, SocketAddr)> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    let address = listener.local_addr()?;
-    Ok((listener, address))
-}
 
 /// Both ends of a connection, on this loop.
 async fn streams() -> Result<(TcpStream, TcpStream)> {
@@ -52,14 +36,6 @@ async fn pair() -> Result<(TcpStream, Socket)> {
     next_turn().await;
     next_turn().await;
     Ok((stream, socket))
-}
-
-/// Lets the loop go once around, and see what is ready.
-async fn next_turn() {
-    let turned = Promise::new(|resolver| {
-        unspin::set_immediate(move || resolver.resolve(()));
-    });
-    turned.await.expect("an immediate comes");
 }
 
 /// Echoes until the peer ends.

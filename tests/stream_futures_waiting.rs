@@ -5,34 +5,18 @@
 mod util;
 
 use std::cell::Cell;
-use std::future::Future;
 use std::io::ErrorKind;
-use std::net::{Ipv4Addr, SocketAddr, TcpStream as Socket};
+use std::net::TcpStream as Socket;
 use std::rc::Rc;
 use std::task::Poll;
 
 use futures_lite::StreamExt;
-use unspin::net::{TcpListener, TcpStream};
-use unspin::{Promise, Result, spawn};
+use unspin::net::TcpStream;
+use unspin::{Result, spawn};
 use util::Log;
-use util::net::{pattern, watchdog};
+use util::futures::{bind, block_on, next_turn};
+use util::net::pattern;
 use util::poll::{Polled, on_wake, on_waker_drop};
-
-/// Runs a future to its end, unless that takes too long.
-#[track_caller]
-fn block_on<T: 'static>(future: impl Future<Output = Result<T>> + 'static) -> T {
-    let guarded = async {
-        watchdog();
-        future.await
-    };
-    unspin::block_on(guarded).expect("nothing in it fails")
-}
-
-fn bind() -> Result<(TcpListener, SocketAddr)> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    let address = listener.local_addr()?;
-    Ok((listener, address))
-}
 
 /// Both ends of a connection, on this loop.
 async fn streams() -> Result<(TcpStream, TcpStream)> {
@@ -44,14 +28,6 @@ async fn streams() -> Result<(TcpStream, TcpStream)> {
     next_turn().await;
     next_turn().await;
     Ok((server, client))
-}
-
-/// Lets the loop go once around, and see what is ready.
-async fn next_turn() {
-    let turned = Promise::new(|resolver| {
-        unspin::set_immediate(move || resolver.resolve(()));
-    });
-    turned.await.expect("an immediate comes");
 }
 
 /// The error's kind, of a future that is ready.

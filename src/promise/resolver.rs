@@ -4,7 +4,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use crate::error::{Error, Result};
-use crate::event_loop::checkpoint::Microtask;
+use crate::event_loop::checkpoint::{Job, Microtask};
 use crate::promise::Promise;
 use crate::promise::remains::Remains;
 use crate::promise::shared::{Call, Reaction, Shared};
@@ -175,7 +175,7 @@ impl<T: 'static, E: Reason> Reaction<T, E> for Forward<T, E> {
     }
 }
 
-impl<T: 'static, E: Reason> crate::event_loop::checkpoint::Job for Forward<T, E> {
+impl<T: 'static, E: Reason> Job for Forward<T, E> {
     fn run(self: Box<Self>) {
         let Forward { source, to, .. } = *self;
         // The user's `clone` may panic.

@@ -13,6 +13,8 @@ use std::time::Duration;
 use unspin::{EventLoop, Outcome};
 
 pub mod events;
+#[cfg(feature = "async")]
+pub mod futures;
 pub mod net;
 pub mod poll;
 
