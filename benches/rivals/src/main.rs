@@ -11,7 +11,6 @@
 
 mod echo;
 mod generic;
-mod machine;
 mod operations;
 mod rival;
 mod unspin_only;
@@ -19,6 +18,7 @@ mod unspin_only;
 use std::env;
 
 use operations::OPERATIONS;
+use unspin_rivals::machine;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 

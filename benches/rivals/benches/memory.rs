@@ -3,10 +3,13 @@
 //! A program of its own, since counting makes every allocation dearer. Each operation is done a
 //! number of times, and then twice that number; the difference leaves out what is set up once.
 
+#[path = "../src/generic.rs"]
 mod generic;
-mod machine;
+#[path = "../src/operations.rs"]
 mod operations;
+#[path = "../src/rival.rs"]
 mod rival;
+#[path = "../src/unspin_only.rs"]
 mod unspin_only;
 
 use std::alloc::System;
@@ -14,6 +17,7 @@ use std::alloc::System;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 use operations::OPERATIONS;
+use unspin_rivals::machine;
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;

@@ -1,0 +1,3 @@
+//! fan_in
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! files
+
+fn main() {}

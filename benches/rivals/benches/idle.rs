@@ -1,0 +1,3 @@
+//! idle
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! micro
+
+fn main() {}

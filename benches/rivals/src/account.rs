@@ -1,0 +1,1 @@
+//! What a server has used: processor time, switches, memory, instructions.

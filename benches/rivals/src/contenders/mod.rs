@@ -1,0 +1,1 @@
+//! Echo servers, one rival a file.

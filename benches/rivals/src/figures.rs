@@ -1,0 +1,73 @@
+//! What a bench found out: one figure for each row, contender and reading.
+
+use crate::stats::Spread;
+
+/// The middle of one kind of reading, over all rounds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Figure {
+    /// What was done: "50 × 64 B".
+    pub row: String,
+    /// Who did it.
+    pub contender: String,
+    /// What was measured: "CPU per request".
+    pub what: String,
+    /// Of the values: "µs".
+    pub unit: String,
+    /// `None` where it could not be measured.
+    pub value: Option<Spread>,
+    /// Divided by that of `base`, round by round.
+    pub ratio: Option<Spread>,
+    /// Whom the ratio compares with.
+    pub base: String,
+}
+
+/// A number with three digits that count, or a dash.
+pub fn number(value: Option<f64>) -> String {
+    let Some(value) = value.filter(|value| value.is_finite()) else { return "-".to_owned() };
+    let whole = if value == 0.0 { 0 } else { value.abs().log10().floor() as i32 };
+    let digits = usize::try_from(2 - whole.max(-2)).unwrap_or(0);
+    grouped(&format!("{value:.digits$}"))
+}
+
+/// With a comma between the thousands.
+fn grouped(number: &str) -> String {
+    let (whole, fraction) = number.split_at(number.find('.').unwrap_or(number.len()));
+    let mut text = String::new();
+    for (at, digit) in whole.char_indices() {
+        let left = whole.len() - at;
+        if left % 3 == 0 && text.ends_with(|last: char| last.is_ascii_digit()) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text + fraction
+}
+
+/// From the least to the greatest value.
+pub fn range(spread: Option<Spread>) -> String {
+    spread.map_or_else(String::new, |spread| {
+        format!("{}–{}", number(Some(spread.min)), number(Some(spread.max)))
+    })
+}
+
+/// How many times as much as the base; a dash where there is nothing to compare.
+pub fn times(ratio: Option<Spread>) -> String {
+    ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{:.2}", ratio.median))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::number;
+
+    #[test]
+    fn three_digits_count() {
+        let text =
+            [1.234_5, 12.345, 123.45, 1_234.5, 1_234_567.0, 0.012_34, 0.000_1, 0.0, -1_500.0]
+                .map(|value| number(Some(value)));
+        let expected =
+            ["1.23", "12.3", "123", "1,234", "1,234,567", "0.0123", "0.0001", "0.00", "-1,500"];
+        assert_eq!(text, expected);
+        assert_eq!(number(None), "-");
+        assert_eq!(number(Some(f64::NAN)), "-");
+    }
+}

@@ -1,0 +1,1 @@
+//! The client: many connections, one thread.

@@ -1,0 +1,1 @@
+//! Starts a contender as a process of its own, and ends it.
