@@ -10,9 +10,11 @@ pub mod contenders;
 pub mod figures;
 pub mod load;
 pub mod machine;
+mod page;
 pub mod plot;
 pub mod report;
 pub mod server;
+pub mod sheet;
 pub mod stats;
 mod sys;
 

@@ -2,12 +2,15 @@
 
 use std::error::Error;
 use std::fmt;
-use std::mem;
+use std::fs;
+use std::path::Path;
 
-use crate::Result;
 use crate::args::Args;
 use crate::figures::{Figure, number, range, times};
+use crate::machine::Machine;
+use crate::sheet::{Sheet, folder};
 use crate::stats::{Spread, ratios};
+use crate::{Result, page, plot};
 
 /// One thing that one measurement found out.
 #[derive(Clone, Debug)]
@@ -67,17 +70,33 @@ pub struct Report {
     rounds: usize,
     notes: Vec<String>,
     figures: Vec<Figure>,
+    draw: Draw,
 }
+
+/// Draws a sheet into a folder.
+type Draw = fn(&Sheet, &Path) -> Result<()>;
 
 impl Report {
     /// `name` is that of its files.
     pub fn new(name: &'static str, title: &'static str, args: &Args) -> Report {
         println!("{title}");
-        let rounds = args.rounds();
-        Report { name, title, args: args.clone(), rounds, notes: Vec::new(), figures: Vec::new() }
+        Report {
+            name,
+            title,
+            args: args.clone(),
+            rounds: args.rounds(),
+            notes: Vec::new(),
+            figures: Vec::new(),
+            draw: plot::first_readings,
+        }
     }
 
-    /// How many times the contenders of the following rows are measured, unless it is quick.
+    /// Draws other plots than bars of the first readings.
+    pub fn draw_with(&mut self, draw: Draw) {
+        self.draw = draw;
+    }
+
+    /// How many times the contenders of the rows to come are measured, unless it is quick.
     pub fn set_rounds(&mut self, rounds: usize) {
         if !self.args.quick {
             self.rounds = rounds;
@@ -99,6 +118,10 @@ impl Report {
         if !self.args.picks(row) {
             return Ok(());
         }
+        self.note(match self.rounds {
+            1 => "one round".to_owned(),
+            rounds => format!("medians of {rounds} rounds"),
+        });
         let mut measured: Vec<Measured<'_>> = contenders.into_iter().map(Measured::new).collect();
         for round in 0..self.rounds {
             for at in 0..measured.len() {
@@ -121,13 +144,33 @@ impl Report {
         Ok(())
     }
 
-    /// Prints the notes.
+    /// Prints the notes. After a full run, keeps the figures and the plots of them.
     pub fn finish(self) -> Result<()> {
+        println!();
         for note in &self.notes {
             println!("{note}");
         }
-        let _ = (self.name, self.title);
-        Ok(())
+        if self.args.quick || !self.args.only.is_empty() {
+            println!("A full run of all rows would keep its figures in docs/benchmarks.");
+            return Ok(());
+        }
+        let draw = self.draw;
+        let sheet = self.sheet();
+        fs::create_dir_all(folder())?;
+        fs::write(folder().join(format!("{}.tsv", sheet.name)), sheet.to_tsv())?;
+        draw(&sheet, &folder())?;
+        page::rebuild()
+    }
+
+    fn sheet(self) -> Sheet {
+        let facts = Machine::describe().facts.into_iter();
+        Sheet {
+            name: self.name.to_owned(),
+            title: self.title.to_owned(),
+            facts: facts.map(|(name, value)| (name.to_owned(), value)).collect(),
+            notes: self.notes,
+            figures: self.figures,
+        }
     }
 }
 
@@ -202,7 +245,7 @@ fn print_row(row: &str, base: &str, figures: &[Figure]) {
             let value = number(value.map(|spread| spread.median));
             line += &format!("; {what} {value} {unit}");
         }
-        println!("{}", mem::take(&mut line).trim_end());
+        println!("{}", line.trim_end());
     }
 }
 
@@ -218,10 +261,12 @@ mod tests {
         Ok(vec![Reading { what: "time", unit: "s", value }])
     }
 
+    const FULL: Args = Args { quick: false, only: Vec::new() };
+
     #[test]
     fn each_round_begins_with_another_contender() {
         let order = RefCell::new(String::new());
-        let mut report = Report::new("test", "A test", &Args::default());
+        let mut report = Report::new("test", "A test", &FULL);
         let contenders = [("a", 1.0), ("b", 2.0), ("c", 3.0)].map(|(name, value)| {
             let order = &order;
             Contender::new(name, move || {
@@ -238,10 +283,11 @@ mod tests {
 
     #[test]
     fn a_missing_contender_is_a_dash_and_a_note() {
-        let mut report = Report::new("test", "A test", &Args::default());
+        let quick = Args { quick: true, ..FULL };
+        let mut report = Report::new("test", "A test", &quick);
         let here = Contender::new("here", || reading(1.0));
         report.compare("row", "here", vec![here, Contender::missing("gone", "not here")]).unwrap();
-        assert_eq!(report.notes, ["gone: not here"]);
+        assert_eq!(report.notes, ["one round", "gone: not here"]);
         assert_eq!(report.figures[1].value, None);
         let one = Spread { median: 1.0, min: 1.0, max: 1.0 };
         assert_eq!(report.figures[0].value, Some(one));
@@ -249,7 +295,7 @@ mod tests {
 
     #[test]
     fn any_other_error_ends_the_bench() {
-        let mut report = Report::new("test", "A test", &Args::default());
+        let mut report = Report::new("test", "A test", &FULL);
         let broken = Contender::new("broken", || Err("it broke".into()));
         let error = report.compare("row", "broken", vec![broken]).unwrap_err();
         assert_eq!(error.to_string(), "broken: it broke");
