@@ -76,7 +76,6 @@ impl<T> Slots<T> {
         })
     }
 
-    #[cfg(feature = "async")]
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.slab.iter_mut().map(|(_, slot)| &mut slot.value)
     }

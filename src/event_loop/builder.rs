@@ -1,7 +1,7 @@
 //! How a loop is configured.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::env;
 use std::fmt;
 use std::panic::Location;
@@ -173,10 +173,9 @@ impl Builder {
     fn assemble(self, threads: usize, at: At) -> Result<Loop> {
         let reactor = Reactor::new()?;
         let (post, inbox) = crossbeam_channel::unbounded();
-        let (complete, completions) = crossbeam_channel::unbounded();
         let shared = Arc::new(Shared::new(reactor.notifier()?, post));
         let wake = Arc::clone(&shared);
-        let pool = Pool::new(threads, complete, Arc::new(move || wake.notifier().notify()));
+        let pool = Pool::new(threads, Arc::new(move || wake.notifier().notify()));
         event::start(threads, self.virtual_time);
         Ok(Rc::new(Core {
             built_at: at,
@@ -188,8 +187,7 @@ impl Builder {
             sources: SourceCounts::default(),
             mail: Mail::new(),
             pool,
-            completions,
-            jobs: RefCell::new(HashMap::new()),
+            jobs: RefCell::new(crate::slots::Slots::new()),
             shared,
             inbox: RefCell::new(Some(inbox)),
             phase: Cell::new(Phase::Outside),

@@ -1,7 +1,7 @@
 //! What a loop is made of.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::event_loop::frame::Frames;
 use crate::event_loop::futures::Futures;
 use crate::event_loop::hook::Hooks;
 use crate::event_loop::immediate::Immediates;
-use crate::event_loop::job::JobEntry;
+use crate::event_loop::job::Jobs;
 use crate::event_loop::lifetime::Lifetime;
 use crate::event_loop::mail::Mail;
 use crate::event_loop::phase::{Phase, Work};
@@ -25,7 +25,7 @@ use crate::event_loop::source::{SourceCounts, SourceSlot};
 use crate::event_loop::timers::TimerTask;
 use crate::event_loop::watch::Watch;
 use crate::metrics::{Counters, Metrics};
-use crate::pool::{Done, JobId, Pool};
+use crate::pool::Pool;
 use crate::reactor::Reactor;
 use crate::timer::Timers;
 use crate::trace::{At, CallbackKind, Causes, Label};
@@ -54,9 +54,8 @@ pub(crate) struct Core {
     pub(crate) sources: SourceCounts,
     pub(crate) mail: Mail,
     pub(crate) pool: Pool,
-    pub(crate) completions: Receiver<Done>,
     /// Jobs that have not come back.
-    pub(crate) jobs: RefCell<HashMap<JobId, JobEntry>>,
+    pub(crate) jobs: RefCell<Jobs>,
     pub(crate) shared: Arc<Shared>,
     /// `None` once the loop is torn down, so that nothing can be posted although handles live on.
     pub(crate) inbox: RefCell<Option<Receiver<Message>>>,

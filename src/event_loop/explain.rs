@@ -119,7 +119,7 @@ impl Core {
     }
 
     fn add_jobs(&self, all: &mut Vec<Resource>) {
-        for entry in self.jobs.borrow().values() {
+        for (_, entry) in self.jobs.borrow().iter() {
             all.push(resource(
                 ResourceKind::Request,
                 entry.label.at,

@@ -1,28 +1,30 @@
 //! Jobs: blocking work on the pool, and its way back.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
-use std::thread;
 
 use crate::error::{Error, Result};
 use crate::event_loop::core::{Core, Loop};
-use crate::pool::{Done, JobId, Lane};
+use crate::pool::{Job, JobId, Lane};
+use crate::slots::Slots;
 use crate::trace::{Label, event};
 
-/// A job that has not come back.
+/// The jobs that have not come back. Their keys are the ids of the jobs.
+pub(crate) type Jobs = Slots<JobEntry>;
+
 pub(crate) struct JobEntry {
     pub(crate) label: Label,
     pub(crate) name: &'static str,
-    complete: Complete,
+    /// Gone once the loop is torn down.
+    complete: Option<Complete>,
 }
 
-/// Takes the job's result to whoever asked; the payload is what the job returned.
-type Complete = Box<dyn FnOnce(&Loop, thread::Result<Box<dyn Any + Send>>)>;
+/// Takes the job to whoever asked for its result, or the reason why it did not run.
+pub(crate) type Complete = Box<dyn FnOnce(&Loop, Result<Box<Job>>)>;
 
 impl JobEntry {
     pub(crate) fn bytes(&self) -> usize {
-        size_of_val(&*self.complete)
+        self.complete.as_ref().map_or(0, |complete| size_of_val(&**complete))
     }
 }
 
@@ -31,28 +33,30 @@ impl Core {
     ///
     /// `complete` is the loop's own code: it enters user code through `task`. A job that panics
     /// completes with that panic as its error.
-    pub(crate) fn submit<T: Send + 'static>(
+    pub(crate) fn submit<T: Send + 'static, W: FnOnce() -> Result<T> + Send + 'static>(
         self: &Rc<Self>,
         lane: Lane,
         label: Label,
         name: &'static str,
-        work: impl FnOnce() -> Result<T> + Send + 'static,
+        work: W,
         complete: impl FnOnce(&Loop, Result<T>) + 'static,
     ) -> Option<JobId> {
-        let job = Box::new(move || -> Box<dyn Any + Send> { Box::new(work()) });
-        match self.pool.submit(lane, job) {
-            Ok(id) => {
-                event::job_submitted(id.get(), name, label, || self.pool.queued());
-                let complete =
-                    Box::new(move |core: &Loop, output: thread::Result<Box<dyn Any + Send>>| {
-                        complete(core, result_of(output));
-                    });
-                self.jobs.borrow_mut().insert(id, JobEntry { label, name, complete });
+        let complete: Complete = Box::new(move |core, job| {
+            complete(core, result_of::<T, W>(job));
+        });
+        let entry = JobEntry { label, name, complete: Some(complete) };
+        let id = self.jobs.borrow_mut().insert(entry);
+        match self.pool.submit(Job::new(id, lane, event::is_tracing(), work)) {
+            Ok(()) => {
+                event::job_submitted(number(id), name, label, || self.pool.queued());
                 Some(id)
             }
             Err(error) => {
+                let entry = self.jobs.borrow_mut().remove(id);
                 let error = Error::io("start a pool thread", error);
-                self.defer(label, move |core| complete(core, Err(error)));
+                if let Some(complete) = entry.and_then(|entry| entry.complete) {
+                    self.defer(label, move |core| complete(core, Err(error)));
+                }
                 None
             }
         }
@@ -66,34 +70,38 @@ impl Core {
         if let Ok(false) = cancelled {
             return false;
         }
-        let entry = self.jobs.borrow_mut().remove(&id);
-        if let Some(JobEntry { label, name, complete }) = entry {
-            event::job_cancelled(id.get(), name, label);
-            let output: Box<dyn Any + Send> = Box::new(Cancelled);
-            self.defer(label, move |core| complete(core, Ok(output)));
+        let entry = self.jobs.borrow_mut().remove(id);
+        if let Some(JobEntry { label, name, complete: Some(complete) }) = entry {
+            event::job_cancelled(number(id), name, label);
+            self.defer(label, move |core| complete(core, Err(Error::cancelled())));
         }
         cancelled.unwrap_or_else(|payload| resume_unwind(payload))
     }
 
-    pub(crate) fn complete_job(self: &Rc<Self>, done: Done) {
+    pub(crate) fn complete_job(self: &Rc<Self>, job: Box<Job>) {
         self.counters.jobs.add(1);
-        let entry = self.jobs.borrow_mut().remove(&done.id);
-        let Some(JobEntry { label, name, complete }) = entry else {
-            return;
-        };
-        let lane = done.lane.name();
-        event::job_done(done.id.get(), name, lane, label, done.queued, done.ran);
-        complete(self, done.result);
+        let entry = self.jobs.borrow_mut().remove(job.id);
+        let Some(JobEntry { label, name, complete: Some(complete) }) = entry else { return };
+        event::job_done(number(job.id), name, job.lane.name(), label, job.queued_and_ran());
+        complete(self, Ok(job));
     }
 }
 
-/// Stands for the output of a job that never ran.
-struct Cancelled;
+/// Takes out what is to be told of the jobs, and leaves the rest: a job that is not back keeps its
+/// id.
+pub(crate) fn take_completes(jobs: &mut Jobs) -> Vec<Complete> {
+    jobs.iter_mut().filter_map(|entry| entry.complete.take()).collect()
+}
 
-fn result_of<T: 'static>(output: thread::Result<Box<dyn Any + Send>>) -> Result<T> {
-    match output.map(|output| output.downcast::<Result<T>>()) {
-        Ok(Ok(result)) => *result,
-        Ok(Err(_)) => Err(Error::cancelled()),
-        Err(payload) => Err(Error::panic(payload)),
+/// The job's id for a log line: it counts up.
+fn number(id: JobId) -> u64 {
+    u64::from(id.generation)
+}
+
+fn result_of<T: 'static, W: 'static>(job: Result<Box<Job>>) -> Result<T> {
+    match job?.take_result::<Result<T>, W>() {
+        Some(Ok(result)) => result,
+        Some(Err(payload)) => Err(Error::panic(payload)),
+        None => Err(Error::cancelled()),
     }
 }

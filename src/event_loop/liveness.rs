@@ -27,7 +27,7 @@ impl Core {
             || self.immediates.borrow().holding() > 0
             || self.sources.holding() > 0
             || self.mail.holding() > 0
-            || !self.jobs.borrow().is_empty()
+            || self.jobs.borrow().len() > 0
             || self.has_deferred()
             || !self.closing.borrow().is_empty()
             || self.frames.borrow().len() > 0
@@ -103,6 +103,6 @@ impl Core {
 
     /// Whether something outside could end a sleep: then a virtual clock does not jump.
     pub(crate) fn is_something_outstanding(self: &Rc<Self>) -> bool {
-        self.sources.active() > 0 || !self.jobs.borrow().is_empty() || self.is_held_from_elsewhere()
+        self.sources.active() > 0 || self.jobs.borrow().len() > 0 || self.is_held_from_elsewhere()
     }
 }

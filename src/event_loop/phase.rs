@@ -9,7 +9,7 @@ use crate::event_loop::checkpoint::Microtask;
 use crate::event_loop::core::{Core, Loop};
 use crate::event_loop::frame::FrameEntry;
 use crate::event_loop::remote::Message;
-use crate::pool::Done;
+use crate::pool::Job;
 use crate::reactor::Readiness;
 use crate::slots::Key;
 use crate::trace::{CallbackKind, Cause, Label, event};
@@ -47,7 +47,7 @@ impl Phase {
 pub(crate) enum Work {
     /// A source became ready, or had used up its budget. May turn into several tasks, or none.
     Ready(Key, Readiness),
-    Completion(Box<Done>),
+    Completion(Box<Job>),
     Message(Message),
     /// A port has messages.
     Mail(Key),
@@ -103,7 +103,7 @@ impl Core {
                     source.ready(readiness);
                 }
             }
-            Work::Completion(done) => self.complete_job(*done),
+            Work::Completion(job) => self.complete_job(job),
             Work::Message(message) => self.run_message(message),
             Work::Mail(key) => self.deliver_mail(key),
             Work::Immediate(key) => self.run_immediate(key),

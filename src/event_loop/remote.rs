@@ -91,13 +91,7 @@ impl Core {
     pub(crate) fn take_notifications(&self) {
         self.shared.notifier.clear();
         let mut tasks = self.tasks.borrow_mut();
-        let completions = self.completions.len();
-        tasks.extend(
-            self.completions
-                .try_iter()
-                .take(completions)
-                .map(|done| Work::Completion(Box::new(done))),
-        );
+        self.pool.take_ended(|job| tasks.push_back(Work::Completion(job)));
         if let Some(inbox) = &*self.inbox.borrow() {
             tasks.extend(inbox.try_iter().take(inbox.len()).map(Work::Message));
         }

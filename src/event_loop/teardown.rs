@@ -10,6 +10,7 @@ use crossbeam_channel::Receiver;
 use crate::error::discard_panic;
 use crate::event_loop::context::Entered;
 use crate::event_loop::core::Core;
+use crate::event_loop::job::take_completes;
 use crate::event_loop::lifetime::ExitUnwind;
 use crate::trace::event;
 
@@ -62,7 +63,7 @@ impl Core {
             + drop_each(take(&self.immediates, |immediates| immediates.take_all()), panic)
             + drop_each(take(&self.timers, |timers| timers.take_all()), panic)
             + drop_each(take(&self.frames, |frames| frames.take_all()), panic)
-            + drop_each(self.jobs.take().into_values(), panic)
+            + drop_each(take(&self.jobs, take_completes), panic)
             + drop_each(self.inbox.borrow().iter().flat_map(Receiver::try_iter), panic)
             + drop_each(self.hooks.prepare.take_all(), panic)
             + drop_each(self.hooks.uncaught.take_all(), panic)
@@ -84,7 +85,7 @@ impl Core {
         }
         let left = self.pool.shut_down(JOBS_LIMIT);
         event::pool_shut_down(left.dropped, left.left_behind);
-        drop_each(self.completions.try_iter(), panic);
+        drop_each(self.pool.close(), panic);
         self.shared.notifier().close();
         // What is posted from here on comes back to the poster: nobody would take it.
         let inbox = self.inbox.take();

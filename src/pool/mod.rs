@@ -19,21 +19,20 @@ mod end_tests;
 #[cfg(test)]
 mod tests;
 
+use std::cell::Cell;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::Sender;
-
 use crate::clock;
 
-pub(crate) use self::job::{Done, JobId, Lane, Work};
+pub(crate) use self::job::{Job, JobId, Lane};
 
-use self::job::{Job, drop_quietly};
-use self::shared::Shared;
+use self::job::drop_quietly;
+use self::shared::{Shared, wake};
 
-/// Called on a pool thread after each completion was sent. It must not panic, and the caller
-/// coalesces the calls.
+/// Called on a pool thread when a job has ended and none was waiting to be taken. It must not
+/// panic.
 pub(crate) type Wake = Arc<dyn Fn() + Send + Sync>;
 
 /// Threads that start when there is work for them and end when they were idle for a while.
@@ -42,6 +41,8 @@ pub(crate) type Wake = Arc<dyn Fn() + Send + Sync>;
 /// see [`Pool::shut_down`].
 pub(crate) struct Pool {
     shared: Arc<Shared>,
+    /// An empty list, to be exchanged for that of the ended jobs: two lists serve for good.
+    spare: Cell<Vec<Box<Job>>>,
 }
 
 /// What [`Pool::shut_down`] found.
@@ -55,25 +56,27 @@ pub(crate) struct Shutdown {
 
 impl Pool {
     /// A pool of at most `max_threads` threads, at least one. Starts none yet.
-    pub(crate) fn new(max_threads: usize, completions: Sender<Done>, wake: Wake) -> Pool {
-        Pool { shared: Arc::new(Shared::new(max_threads.max(1), completions, wake)) }
+    pub(crate) fn new(max_threads: usize, wake: Wake) -> Pool {
+        let shared = Arc::new(Shared::new(max_threads.max(1), wake));
+        Pool { shared, spare: Cell::default() }
     }
 
     /// Queues a job, and starts or wakes a thread for it if one is needed.
+    ///
+    /// Its id is a key of the caller's: no other job may have its index before this one came back.
     ///
     /// # Errors
     ///
     /// The job has been dropped: the pool was shut down, or no thread is alive and none could be
     /// started. While one is alive, a failed start is no error: the job waits for that thread.
-    pub(crate) fn submit(&self, lane: Lane, work: Work) -> io::Result<JobId> {
-        let submitted = clock::now();
+    pub(crate) fn submit(&self, job: Box<Job>) -> io::Result<()> {
         let mut state = self.shared.lock();
         if state.stopping {
             drop(state);
             return Err(io::Error::other("the thread pool has been shut down"));
         }
-        let id = state.next_id();
-        state.queue.push(Job { id, lane, work, submitted });
+        let id = job.id;
+        state.queue.push(job);
 
         if state.wants_thread(self.shared.max_threads) {
             let started = thread::start(&self.shared, &mut state);
@@ -83,16 +86,29 @@ impl Pool {
                 drop(job);
                 return Err(error);
             }
-        } else if state.wants_wake() {
-            // Not under the lock: the woken thread would only run into it.
+        } else {
+            let bed = state.bed_to_wake();
             drop(state);
-            self.shared.job_queued.notify_one();
+            wake(bed);
         }
-        Ok(id)
+        Ok(())
     }
 
-    /// Drops a job that has not started, and says whether it did: then the job never runs and no
-    /// [`Done`] is sent. A job that runs or ended is left alone.
+    /// Hands over the jobs that have ended since the last call, in the order of their ends.
+    pub(crate) fn take_ended(&self, mut each: impl FnMut(Box<Job>)) {
+        let mut ended = self.shared.lock().take_ended(self.spare.take());
+        ended.drain(..).for_each(&mut each);
+        self.spare.set(ended);
+    }
+
+    /// The jobs that have ended and were not taken. The results of those that still run are dropped
+    /// where they come about.
+    pub(crate) fn close(&self) -> Vec<Box<Job>> {
+        self.shared.lock().close()
+    }
+
+    /// Drops a job that has not started, and says whether it did: then the job never runs and never
+    /// comes back. A job that runs or ended is left alone.
     ///
     /// The job is dropped here, on the caller's thread; if that panics, it is the caller's panic.
     pub(crate) fn cancel(&self, id: JobId) -> bool {
@@ -107,7 +123,7 @@ impl Pool {
     }
 
     #[cfg(test)]
-    /// Jobs that run. One whose [`Done`] was sent is no longer counted.
+    /// Jobs that run. One that can be taken as ended is no longer counted.
     pub(crate) fn running(&self) -> usize {
         self.shared.lock().queue.running()
     }
@@ -148,8 +164,9 @@ impl Pool {
         let mut state = self.shared.lock();
         state.stopping = true;
         let jobs = state.queue.take_all();
+        let beds = state.all_beds();
         drop(state);
-        self.shared.job_queued.notify_all();
+        beds.into_iter().for_each(|bed| wake(Some(bed)));
         let dropped = jobs.len();
         jobs.into_iter().for_each(drop_quietly);
         dropped
@@ -159,5 +176,6 @@ impl Pool {
 impl Drop for Pool {
     fn drop(&mut self) {
         self.stop();
+        self.close().into_iter().for_each(drop_quietly);
     }
 }

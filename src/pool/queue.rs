@@ -1,32 +1,47 @@
 //! The job queue: which job is next. Knows no thread and no lock.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use super::job::{Job, JobId, Lane};
 
-/// A line may hold this many stale ids beyond its live ones before it is swept. Sweeping a short
+/// A line may hold this many stale places beyond its live ones before it is swept. Sweeping a short
 /// line is not worth the call.
 const SLACK: usize = 32;
 
 /// Jobs that wait, oldest first, and how many run.
 ///
-/// The jobs are in a map and the lines hold only ids, so that a job is cancelled in constant time
-/// wherever it stands. Its id stays behind in the line, stale, until it is skipped or swept.
+/// The jobs are in a table and the lines hold only their ids, so that a job is cancelled in constant
+/// time wherever it stands. Its place in the line stays, stale, until it is skipped or swept.
 pub(super) struct Queue {
-    jobs: HashMap<JobId, Job>,
+    table: Table,
     /// One a lane, by `Lane as usize`.
     lines: [Line; Lane::COUNT],
+    submitted: u64,
+}
+
+/// The waiting jobs by the index of their ids, which are the submitter's keys: as long as its
+/// busiest moment made it.
+#[derive(Default)]
+struct Table {
+    jobs: Vec<Option<Box<Job>>>,
 }
 
 /// The jobs of one lane.
 struct Line {
-    /// In the order of submission. An id that is not in `Queue::jobs` is stale.
-    ids: VecDeque<JobId>,
-    /// The ids that are not stale.
+    /// In the order of submission. One whose job is not in the table is stale.
+    places: VecDeque<Place>,
+    /// The places that are not stale.
     live: usize,
     running: usize,
     /// `running` never exceeds it.
     limit: usize,
+}
+
+#[derive(Clone, Copy)]
+struct Place {
+    /// Counts all jobs: the lower, the older.
+    number: u64,
+    id: JobId,
 }
 
 impl Queue {
@@ -35,32 +50,34 @@ impl Queue {
         let half = max_threads.div_ceil(2);
         let limit = |lane| if lane == Lane::Fs { max_threads } else { half };
         Queue {
-            jobs: HashMap::new(),
+            table: Table::default(),
             lines: [Lane::Fs, Lane::Dns, Lane::User].map(|lane| Line::new(limit(lane))),
+            submitted: 0,
         }
     }
 
-    /// Queues a job. Its id must be higher than all before.
-    pub(super) fn push(&mut self, job: Job) {
+    /// Queues a job. No other of the same id may be waiting.
+    pub(super) fn push(&mut self, job: Box<Job>) {
+        self.submitted += 1;
         let line = &mut self.lines[job.lane as usize];
-        line.ids.push_back(job.id);
+        line.places.push_back(Place { number: self.submitted, id: job.id });
         line.live += 1;
-        self.jobs.insert(job.id, job);
+        self.table.put(job);
     }
 
     /// Takes the oldest job whose lane has room. The caller runs it and then calls `finish`.
-    pub(super) fn take(&mut self) -> Option<Job> {
-        let jobs = &self.jobs;
-        let (id, line) = self
+    pub(super) fn take(&mut self) -> Option<Box<Job>> {
+        let table = &self.table;
+        let (place, line) = self
             .lines
             .iter_mut()
-            .filter(|line| line.room() > 0)
-            .filter_map(|line| Some((line.oldest(jobs)?, line)))
-            .min_by_key(|(id, _)| *id)?;
-        line.ids.pop_front();
+            .filter(|line| line.live > 0 && line.room() > 0)
+            .filter_map(|line| Some((line.oldest(table)?, line)))
+            .min_by_key(|(place, _)| place.number)?;
+        line.places.pop_front();
         line.live -= 1;
         line.running += 1;
-        self.jobs.remove(&id)
+        self.table.take(place.id)
     }
 
     /// Notes that a job that was taken has ended: its lane has room again.
@@ -69,27 +86,27 @@ impl Queue {
     }
 
     /// Takes a job out that has not started.
-    pub(super) fn remove(&mut self, id: JobId) -> Option<Job> {
-        let job = self.jobs.remove(&id)?;
+    pub(super) fn remove(&mut self, id: JobId) -> Option<Box<Job>> {
+        let job = self.table.take(id)?;
         let line = &mut self.lines[job.lane as usize];
         line.live -= 1;
-        line.sweep(&self.jobs);
+        line.sweep(&self.table);
         Some(job)
     }
 
     /// Takes all jobs out, oldest first.
-    pub(super) fn take_all(&mut self) -> Vec<Job> {
+    pub(super) fn take_all(&mut self) -> Vec<Box<Job>> {
+        let mut places: Vec<Place> = Vec::new();
         for line in &mut self.lines {
-            line.ids.clear();
+            places.extend(line.places.drain(..));
             line.live = 0;
         }
-        let mut jobs: Vec<Job> = self.jobs.drain().map(|(_, job)| job).collect();
-        jobs.sort_unstable_by_key(|job| job.id);
-        jobs
+        places.sort_unstable_by_key(|place| place.number);
+        places.into_iter().filter_map(|place| self.table.take(place.id)).collect()
     }
 
     pub(super) fn len(&self) -> usize {
-        self.jobs.len()
+        self.lines.iter().map(|line| line.live).sum()
     }
 
     pub(super) fn running(&self) -> usize {
@@ -102,32 +119,51 @@ impl Queue {
     }
 }
 
+impl Table {
+    fn put(&mut self, job: Box<Job>) {
+        let index = job.id.index as usize;
+        if index >= self.jobs.len() {
+            self.jobs.resize_with(index + 1, || None);
+        }
+        self.jobs[index] = Some(job);
+    }
+
+    fn take(&mut self, id: JobId) -> Option<Box<Job>> {
+        self.jobs.get_mut(id.index as usize)?.take_if(|job| job.id == id)
+    }
+
+    fn has(&self, id: JobId) -> bool {
+        let job = self.jobs.get(id.index as usize).and_then(Option::as_ref);
+        job.is_some_and(|job| job.id == id)
+    }
+}
+
 impl Line {
     fn new(limit: usize) -> Line {
-        Line { ids: VecDeque::new(), live: 0, running: 0, limit }
+        Line { places: VecDeque::new(), live: 0, running: 0, limit }
     }
 
     fn room(&self) -> usize {
         self.limit - self.running
     }
 
-    /// The first live id, which is then at the front.
-    fn oldest(&mut self, jobs: &HashMap<JobId, Job>) -> Option<JobId> {
-        while let Some(&id) = self.ids.front() {
-            if jobs.contains_key(&id) {
-                return Some(id);
+    /// The first live place, which is then at the front.
+    fn oldest(&mut self, table: &Table) -> Option<Place> {
+        while let Some(&place) = self.places.front() {
+            if table.has(place.id) {
+                return Some(place);
             }
-            self.ids.pop_front();
+            self.places.pop_front();
         }
         None
     }
 
-    /// Throws the stale ids out once they are the greater part: without it, a line that stands
+    /// Throws the stale places out once they are the greater part: without it, a line that stands
     /// still would grow with each job that is submitted and cancelled. A sweep looks at fewer than
-    /// twice as many ids as were cancelled since the last, so a cancel stays constant on average.
-    fn sweep(&mut self, jobs: &HashMap<JobId, Job>) {
-        if self.ids.len() > 2 * self.live + SLACK {
-            self.ids.retain(|id| jobs.contains_key(id));
+    /// twice as many places as were cancelled since the last, so a cancel stays constant on average.
+    fn sweep(&mut self, table: &Table) {
+        if self.places.len() > 2 * self.live + SLACK {
+            self.places.retain(|place| table.has(place.id));
         }
     }
 }
@@ -135,12 +171,12 @@ impl Line {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock;
+    use crate::slots::Slots;
 
     const LANES: [Lane; Lane::COUNT] = [Lane::Fs, Lane::Dns, Lane::User];
 
-    fn job(id: u64, lane: Lane) -> Job {
-        Job { id: JobId(id), lane, work: Box::new(|| Box::new(())), submitted: clock::now() }
+    fn job(id: JobId, lane: Lane) -> Box<Job> {
+        Job::new(id, lane, false, || ())
     }
 
     /// The plain way to do what a queue for three threads does.
@@ -163,19 +199,25 @@ mod tests {
 
     #[test]
     fn the_queue_does_what_a_list_would() {
-        let (mut queue, mut list) = (Queue::new(3), List::default());
+        let (mut queue, mut list, mut keys) = (Queue::new(3), List::default(), Slots::new());
         let mut seed = 1_u64;
-        for id in 0..20_000 {
+        for _ in 0..20_000 {
             // Knuth's MMIX generator: any will do. Its low bits are poor.
             seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
             let random = (seed >> 33) as usize;
             let lane = LANES[random / 8 % LANES.len()];
             match random % 8 {
                 0..3 => {
+                    let id = keys.insert(());
                     queue.push(job(id, lane));
-                    list.waiting.push((JobId(id), lane));
+                    list.waiting.push((id, lane));
                 }
-                3 | 4 => assert_eq!(queue.take().map(|job| job.id), list.take()),
+                3 | 4 => {
+                    let taken = queue.take().map(|job| job.id);
+                    assert_eq!(taken, list.take());
+                    // The key is free again, though the job runs: all the more mixing.
+                    taken.and_then(|id| keys.remove(id));
+                }
                 5 if list.running[lane as usize] > 0 => {
                     queue.finish(lane);
                     list.running[lane as usize] -= 1;
@@ -183,23 +225,28 @@ mod tests {
                 6 if !list.waiting.is_empty() => {
                     let (id, _) = list.waiting.remove(random % list.waiting.len());
                     assert_eq!(queue.remove(id).map(|job| job.id), Some(id));
+                    keys.remove(id);
                 }
                 _ => {}
             }
             assert_eq!(queue.len(), list.waiting.len());
-            assert_eq!(queue.running(), list.running.iter().sum());
+            assert_eq!(queue.running(), list.running.iter().sum::<usize>());
         }
     }
 
     #[test]
-    fn ids_of_cancelled_jobs_do_not_pile_up_in_a_line_that_stands_still() {
-        let mut queue = Queue::new(1);
-        queue.push(job(0, Lane::Dns));
-        for id in 1..10_000 {
+    fn places_of_cancelled_jobs_do_not_pile_up_in_a_line_that_stands_still() {
+        let (mut queue, mut keys) = (Queue::new(1), Slots::new());
+        let first = keys.insert(());
+        queue.push(job(first, Lane::Dns));
+        for _ in 1..10_000 {
+            let id = keys.insert(());
             queue.push(job(id, Lane::Dns));
-            assert!(queue.remove(JobId(id)).is_some());
-            assert!(queue.lines[Lane::Dns as usize].ids.len() <= 2 + SLACK);
+            assert!(queue.remove(id).is_some());
+            keys.remove(id);
+            assert!(queue.lines[Lane::Dns as usize].places.len() <= 2 + SLACK);
         }
-        assert_eq!(queue.take().map(|job| job.id), Some(JobId(0)));
+        assert_eq!(queue.table.jobs.len(), 2);
+        assert_eq!(queue.take().map(|job| job.id), Some(first));
     }
 }

@@ -1,63 +1,56 @@
 //! What the loop's thread and the pool threads share.
 
 use std::collections::BTreeMap;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::{SendError, Sender};
-
 use super::Wake;
-use super::job::{Done, JobId, drop_quietly};
+use super::job::{Job, drop_quietly};
 use super::queue::Queue;
 
-/// A mutex and a condition variable, not a channel: the `recv` of crossbeam-channel spins before it
-/// parks, which costs four times the processor time of this for each wake.
 pub(super) struct Shared {
     state: Mutex<State>,
-    /// Notified once for each job that a sleeping thread should take, and when the pool stops.
-    pub(super) job_queued: Condvar,
     /// Notified when a thread ends while the pool is stopping. Only `shut_down` waits for it.
     thread_ended: Condvar,
     pub(super) max_threads: usize,
-    completions: Sender<Done>,
     wake: Wake,
 }
+
+/// Where one thread sleeps: each has its own, so that it is known who was woken.
+pub(super) type Bed = Arc<Condvar>;
 
 /// What the lock guards.
 pub(super) struct State {
     pub(super) queue: Queue,
+    /// Jobs that have ended, for the loop.
+    ended: Vec<Box<Job>>,
+    /// The loop takes no results any more.
+    closed: bool,
     /// Set once and for good. From then on the queue is empty, and threads end instead of sleeping.
     pub(super) stopping: bool,
     /// The living threads by number. A thread takes itself out when it ends.
     threads: BTreeMap<usize, JoinHandle<()>>,
-    /// Threads that wait for `job_queued`, also those that were notified but have not woken yet.
-    asleep: usize,
+    /// Threads that nobody has woken. The last to fall asleep is the first to be woken: so the
+    /// others come to their end when there is too little work for all.
+    asleep: Vec<Bed>,
     /// The thread that ended last. It joins the one that ended before it, and so on: whoever joins
     /// this one has joined them all.
     pub(super) last_ended: Option<JoinHandle<()>>,
-    /// Jobs submitted so far.
-    submitted: u64,
 }
 
 impl Shared {
-    pub(super) fn new(max_threads: usize, completions: Sender<Done>, wake: Wake) -> Shared {
+    pub(super) fn new(max_threads: usize, wake: Wake) -> Shared {
         let state = State {
             queue: Queue::new(max_threads),
+            ended: Vec::new(),
+            closed: false,
             stopping: false,
             threads: BTreeMap::new(),
-            asleep: 0,
+            asleep: Vec::new(),
             last_ended: None,
-            submitted: 0,
         };
-        Shared {
-            state: Mutex::new(state),
-            job_queued: Condvar::new(),
-            thread_ended: Condvar::new(),
-            max_threads,
-            completions,
-            wake,
-        }
+        Shared { state: Mutex::new(state), thread_ended: Condvar::new(), max_threads, wake }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -65,16 +58,28 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sleeps until a job is queued, the pool stops or `limit` is over; or for no reason at all.
-    pub(super) fn wait_for_job<'a>(
+    /// Sleeps until this thread is woken for a job, the pool stops or `limit` is over. Returns
+    /// whether it was woken.
+    pub(super) fn sleep<'a>(
         &self,
         mut state: MutexGuard<'a, State>,
+        bed: &Bed,
         limit: Duration,
-    ) -> MutexGuard<'a, State> {
-        state.asleep += 1;
-        let mut state = wait(&self.job_queued, state, limit);
-        state.asleep -= 1;
-        state
+    ) -> (MutexGuard<'a, State>, bool) {
+        state.asleep.push(Arc::clone(bed));
+        loop {
+            let (woken, timeout) =
+                bed.wait_timeout(state, limit).unwrap_or_else(PoisonError::into_inner);
+            state = woken;
+            // Who wakes a thread takes its bed away, also if its time ran out in that moment.
+            let Some(place) = state.asleep.iter().position(|other| Arc::ptr_eq(other, bed)) else {
+                return (state, true);
+            };
+            if timeout.timed_out() {
+                state.asleep.remove(place);
+                return (state, false);
+            }
+        }
     }
 
     /// Sleeps until a thread ends or `limit` is over; or for no reason at all.
@@ -83,7 +88,8 @@ impl Shared {
         state: MutexGuard<'a, State>,
         limit: Duration,
     ) -> MutexGuard<'a, State> {
-        wait(&self.thread_ended, state, limit)
+        let waited = self.thread_ended.wait_timeout(state, limit);
+        waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
     /// Notes the end of thread `number`, which must not take the lock again. Returns the thread that
@@ -100,38 +106,63 @@ impl Shared {
         std::mem::replace(&mut state.last_ended, own)
     }
 
-    /// Hands a completion to the loop. One that comes after the loop has gone is dropped here, on
-    /// the pool thread, which must live through whatever the result does when it is dropped.
-    pub(super) fn deliver(&self, done: Done) {
-        match self.completions.send(done) {
-            Ok(()) => (self.wake)(),
-            Err(SendError(done)) => drop_quietly(done),
+    /// Hands a job that has ended to the loop, and gives the thread its next one.
+    ///
+    /// A job submitted in answer to this one finds the thread without a job, and starts no other.
+    pub(super) fn exchange(&self, ended: Box<Job>) -> Option<Box<Job>> {
+        let mut state = self.lock();
+        state.queue.finish(ended.lane);
+        let (refused, is_first) = state.add_ended(ended);
+        let next = state.queue.take();
+        let bed = state.bed_to_wake();
+        drop(state);
+        wake(bed);
+        if is_first {
+            (self.wake)();
         }
+        // On a pool thread, which must live through whatever a result does when it is dropped.
+        drop_quietly(refused);
+        next
+    }
+}
+
+/// Not to be called under the lock: the woken thread would only run into it.
+pub(super) fn wake(bed: Option<Bed>) {
+    if let Some(bed) = bed {
+        bed.notify_one();
     }
 }
 
 impl State {
-    pub(super) fn next_id(&mut self) -> JobId {
-        self.submitted += 1;
-        JobId(self.submitted)
-    }
-
     pub(super) fn threads(&self) -> usize {
         self.threads.len()
     }
 
-    /// Whether there is a job that a new thread could start at once and that none of the threads
-    /// without a job will take. Those are not only the sleeping ones: one was just started, another
-    /// is on its way back from its last job.
-    pub(super) fn wants_thread(&self, max_threads: usize) -> bool {
-        let idle = self.threads() - self.queue.running();
-        self.threads() < max_threads && self.queue.runnable() > idle
+    /// Threads without a job, asleep or not: one was just started, one woken, another is on its way
+    /// back from its last job.
+    fn idle(&self) -> usize {
+        self.threads() - self.queue.running()
     }
 
-    /// Whether a sleeping thread has something to wake up for: a job whose lane is full is taken by
-    /// the thread that makes room.
-    pub(super) fn wants_wake(&self) -> bool {
-        self.asleep > 0 && self.queue.runnable() > 0
+    /// Whether there is a job that a new thread could start at once and that none of the threads
+    /// without a job will take.
+    pub(super) fn wants_thread(&self, max_threads: usize) -> bool {
+        self.threads() < max_threads && self.queue.runnable() > self.idle()
+    }
+
+    /// The bed of the thread to be woken, if one must be: none is on its way to the queue, and
+    /// there is something in it that may start.
+    ///
+    /// One is enough. It asks the same when it has taken a job, and so on: a burst of small jobs
+    /// wakes no more threads than have something to do when they come.
+    pub(super) fn bed_to_wake(&mut self) -> Option<Bed> {
+        let none_comes = self.idle() == self.asleep.len();
+        if none_comes && self.queue.runnable() > 0 { self.asleep.pop() } else { None }
+    }
+
+    /// Wakes all, when the pool stops.
+    pub(super) fn all_beds(&mut self) -> Vec<Bed> {
+        std::mem::take(&mut self.asleep)
     }
 
     /// The lowest free number. Numbers are used again because Linux shows 15 bytes of a thread's
@@ -143,12 +174,25 @@ impl State {
     pub(super) fn add_thread(&mut self, number: usize, handle: JoinHandle<()>) {
         self.threads.insert(number, handle);
     }
-}
 
-fn wait<'a>(
-    condition: &Condvar,
-    state: MutexGuard<'a, State>,
-    limit: Duration,
-) -> MutexGuard<'a, State> {
-    condition.wait_timeout(state, limit).unwrap_or_else(PoisonError::into_inner).0
+    /// Keeps a job that has ended for the loop, and says whether it is the first to be kept: for the
+    /// others, the loop has been woken. One that the loop will not take is given back.
+    fn add_ended(&mut self, job: Box<Job>) -> (Option<Box<Job>>, bool) {
+        if self.closed {
+            return (Some(job), false);
+        }
+        self.ended.push(job);
+        (None, self.ended.len() == 1)
+    }
+
+    /// From here on, what ends is dropped where it ended. Returns what ended before.
+    pub(super) fn close(&mut self) -> Vec<Box<Job>> {
+        self.closed = true;
+        self.take_ended(Vec::new())
+    }
+
+    /// Exchanges the jobs that have ended for an empty list.
+    pub(super) fn take_ended(&mut self, empty: Vec<Box<Job>>) -> Vec<Box<Job>> {
+        std::mem::replace(&mut self.ended, empty)
+    }
 }

@@ -2,7 +2,9 @@
 //!
 //! Tests wait for events and never for time, but for one that waits for an idle thread to end.
 
-use std::cell::RefCell;
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::thread;
@@ -10,24 +12,38 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use super::job::Output;
-use super::{Done, JobId, Lane, Pool, Work};
+use super::{Job, JobId, Lane, Pool};
 
 /// Ends a test that would hang. Nothing takes so long.
 pub(super) const LIMIT: Duration = Duration::from_secs(20);
-
-pub(super) fn work<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> Work {
-    Box::new(move || Box::new(body()) as Output)
-}
 
 pub(super) fn receive<T>(receiver: &Receiver<T>) -> T {
     receiver.recv_timeout(LIMIT).expect("in time")
 }
 
+/// What a job of the tests returns.
+pub(super) type Output = Box<dyn Any + Send>;
+
+type Work = Box<dyn FnOnce() -> Output + Send>;
+
+pub(super) fn job<T: Send + 'static>(
+    number: u32,
+    lane: Lane,
+    body: impl FnOnce() -> T + Send + 'static,
+) -> Box<Job> {
+    let work: Work = Box::new(move || Box::new(body()));
+    Job::new(JobId { index: number, generation: number }, lane, true, work)
+}
+
+pub(super) fn result_of(job: &mut Job) -> thread::Result<Output> {
+    job.take_result::<Output, Work>().expect("it ran")
+}
+
 pub(super) struct Fixture {
     pub(super) pool: Pool,
-    pub(super) completions: Receiver<Done>,
     pub(super) wakes: Receiver<()>,
+    submitted: Cell<u32>,
+    ended: RefCell<VecDeque<Box<Job>>>,
     /// Dropped to let the jobs of `submit_stuck` go on.
     pub(super) gate: Option<Sender<()>>,
     pub(super) at_gate: Receiver<()>,
@@ -37,14 +53,20 @@ pub(super) struct Fixture {
 
 impl Fixture {
     pub(super) fn new(max_threads: usize) -> Fixture {
-        let (sender, completions) = unbounded();
         let (woken, wakes) = unbounded();
         let wake = Arc::new(move || {
             let _ = woken.send(());
         });
         let (gate, at_gate) = unbounded();
-        let pool = Pool::new(max_threads, sender, wake);
-        Fixture { pool, completions, wakes, gate: Some(gate), at_gate, starts: unbounded() }
+        Fixture {
+            pool: Pool::new(max_threads, wake),
+            wakes,
+            submitted: Cell::new(0),
+            ended: RefCell::default(),
+            gate: Some(gate),
+            at_gate,
+            starts: unbounded(),
+        }
     }
 
     pub(super) fn submit<T: Send + 'static>(
@@ -52,7 +74,11 @@ impl Fixture {
         lane: Lane,
         body: impl FnOnce() -> T + Send + 'static,
     ) -> JobId {
-        self.pool.submit(lane, work(body)).expect("a thread")
+        self.submitted.set(self.submitted.get() + 1);
+        let job = job(self.submitted.get(), lane, body);
+        let id = job.id;
+        self.pool.submit(job).expect("a thread");
+        id
     }
 
     /// Submits a job that runs until `open`.
@@ -77,8 +103,20 @@ impl Fixture {
         self.gate = None;
     }
 
-    pub(super) fn done(&self) -> Done {
-        receive(&self.completions)
+    /// The next job that has ended.
+    pub(super) fn ended(&self) -> Box<Job> {
+        loop {
+            if let Some(job) = self.try_ended() {
+                return job;
+            }
+            receive(&self.wakes);
+        }
+    }
+
+    pub(super) fn try_ended(&self) -> Option<Box<Job>> {
+        let mut ended = self.ended.borrow_mut();
+        self.pool.take_ended(|job| ended.push_back(job));
+        ended.pop_front()
     }
 }
 
@@ -100,7 +138,7 @@ impl Drop for Tell {
 
 fn name_of_next_thread(fixture: &Fixture) -> String {
     fixture.submit(Lane::Fs, || thread::current().name().unwrap_or_default().to_owned());
-    *fixture.done().result.expect("no panic").downcast().expect("a string")
+    *result_of(&mut fixture.ended()).expect("no panic").downcast().expect("a string")
 }
 
 #[test]
@@ -120,7 +158,7 @@ fn a_burst_starts_a_thread_for_each_job_up_to_the_most() {
 
     fixture.open();
     for _ in 0..5 {
-        fixture.done();
+        fixture.ended();
     }
     assert_eq!((fixture.pool.running(), fixture.pool.queued()), (0, 0));
 }
@@ -135,21 +173,22 @@ fn a_pool_of_no_threads_has_one() {
 
 #[test]
 fn a_job_submitted_in_answer_to_a_completion_starts_no_second_thread() {
-    let (sender, completions) = unbounded();
+    let (woken, wakes) = unbounded();
     let (go_on, may_go_on) = unbounded::<()>();
     // Keeps the thread from going back to the queue before the test has looked.
     let wake = Arc::new(move || {
+        let _ = woken.send(());
         let _ = may_go_on.recv();
     });
-    let pool = Pool::new(4, sender, wake);
-    pool.submit(Lane::Fs, work(|| ())).expect("a thread");
-    receive(&completions);
+    let pool = Pool::new(4, wake);
+    pool.submit(job(1, Lane::Fs, || ())).expect("a thread");
+    receive(&wakes);
     assert_eq!(pool.running(), 0);
-    pool.submit(Lane::Fs, work(|| ())).expect("a thread");
+    pool.submit(job(2, Lane::Fs, || ())).expect("a thread");
     assert_eq!(pool.threads(), 1);
 
     drop(go_on);
-    receive(&completions);
+    assert_eq!(pool.shut_down(LIMIT).left_behind, 0);
 }
 
 #[test]
@@ -168,10 +207,31 @@ fn an_idle_thread_ends_and_the_next_job_starts_another() {
     let (dropped, drops) = unbounded();
     let tell = Tell { dropped, name: 1, panics: false };
     fixture.submit(Lane::Fs, move || AT_END.set(Some(tell)));
-    fixture.done();
+    fixture.ended();
     receive(&drops);
     assert_eq!(fixture.pool.threads(), 0);
     assert_eq!(name_of_next_thread(&fixture), "unspin-pool-1");
+}
+
+#[test]
+fn idle_threads_are_woken_for_as_many_jobs_as_there_are() {
+    let mut fixture = Fixture::new(4);
+    for _ in 0..10 {
+        for _ in 0..4 {
+            fixture.submit_stuck(Lane::Fs);
+        }
+        // All four at once: a thread that slept on would be missed here.
+        fixture.wait_for_starts(4);
+        fixture.open();
+        for _ in 0..4 {
+            fixture.ended();
+        }
+        (fixture.gate, fixture.at_gate) = {
+            let (gate, at_gate) = unbounded();
+            (Some(gate), at_gate)
+        };
+    }
+    assert_eq!(fixture.pool.threads(), 4);
 }
 
 #[test]
@@ -191,7 +251,7 @@ fn a_slow_lane_leaves_half_of_the_threads_to_files() {
 
         fixture.open();
         for _ in 0..6 {
-            fixture.done();
+            fixture.ended();
         }
     }
 }
@@ -215,17 +275,18 @@ fn one_thread_takes_jobs_of_all_lanes_in_the_order_of_submission() {
         ids.push(fixture.submit(lane, || ()));
     }
     fixture.open();
-    let ended: Vec<JobId> = ids.iter().map(|_| fixture.done().id).collect();
+    let ended: Vec<JobId> = ids.iter().map(|_| fixture.ended().id).collect();
     assert_eq!(ended, ids);
 }
 
 #[test]
-fn done_carries_what_the_job_was() {
+fn a_job_that_ended_is_what_it_was() {
     let fixture = Fixture::new(1);
     let id = fixture.submit(Lane::Dns, || 42_u32);
-    let done = fixture.done();
+    let mut done = fixture.ended();
     assert_eq!((done.id, done.lane, done.lane.name()), (id, Lane::Dns, "dns"));
-    assert_eq!(*done.result.expect("no panic").downcast::<u32>().expect("a u32"), 42);
+    assert!(done.queued_and_ran().is_some());
+    assert_eq!(*result_of(&mut done).expect("no panic").downcast::<u32>().expect("a u32"), 42);
 }
 
 #[test]
@@ -234,17 +295,17 @@ fn a_completion_is_there_when_the_loop_is_woken() {
     for _ in 0..100 {
         fixture.submit(Lane::Fs, || ());
         receive(&fixture.wakes);
-        assert!(fixture.completions.try_recv().is_ok());
+        assert!(fixture.try_ended().is_some());
     }
 }
 
 #[test]
-fn captured_values_are_dropped_before_the_completion_is_sent() {
+fn captured_values_are_dropped_before_the_job_has_ended() {
     let fixture = Fixture::new(1);
     let (dropped, drops) = unbounded();
     let tell = Tell { dropped, name: 1, panics: false };
     fixture.submit(Lane::Fs, move || tell.dropped.send(0));
-    fixture.done();
+    fixture.ended();
     assert_eq!(drops.try_iter().collect::<Vec<_>>(), [0, 1]);
 }
 
@@ -256,8 +317,8 @@ fn a_panic_is_the_result_of_its_job_and_the_thread_goes_on() {
     // Queued before the panic, so that no other thread is started for it.
     fixture.submit(Lane::Fs, || ());
     fixture.open();
-    assert!(fixture.done().result.is_ok());
-    let payload = fixture.done().result.expect_err("a panic");
+    assert!(result_of(&mut fixture.ended()).is_ok());
+    let payload = result_of(&mut fixture.ended()).expect_err("a panic");
     assert_eq!(payload.downcast_ref::<&str>(), Some(&"payload"));
-    assert!(fixture.done().result.is_ok());
+    assert!(result_of(&mut fixture.ended()).is_ok());
 }

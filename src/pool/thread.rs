@@ -5,10 +5,8 @@ use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use crate::clock;
-
 use super::job::Job;
-use super::shared::{Shared, State};
+use super::shared::{Bed, Shared, State, wake};
 
 /// A thread ends after it had nothing to do for so long.
 ///
@@ -34,29 +32,34 @@ pub(super) fn start(shared: &Arc<Shared>, state: &mut State) -> io::Result<()> {
 }
 
 fn do_jobs(shared: &Shared, number: usize) {
-    while let Some(job) = next_job(shared, number) {
-        let lane = job.lane;
-        let done = job.run();
-        // Before the loop hears of it: a job submitted in answer finds this thread without one,
-        // and starts no other.
-        shared.lock().queue.finish(lane);
-        shared.deliver(done);
+    let bed = Bed::default();
+    while let Some(mut job) = first_job(shared, &bed, number) {
+        loop {
+            job.run();
+            match shared.exchange(job) {
+                Some(next) => job = next,
+                None => break,
+            }
+        }
     }
 }
 
 /// Waits for a job. `None` is the end of the thread.
-fn next_job(shared: &Shared, number: usize) -> Option<Job> {
-    let idle_since = clock::now();
+fn first_job(shared: &Shared, bed: &Bed, number: usize) -> Option<Box<Job>> {
     let mut state = shared.lock();
+    let mut rested = false;
     loop {
         if let Some(job) = state.queue.take() {
+            let another = state.bed_to_wake();
+            drop(state);
+            wake(another);
             return Some(job);
         }
-        let left = IDLE.saturating_sub(clock::now() - idle_since);
-        if state.stopping || left.is_zero() {
+        if state.stopping || rested {
             break;
         }
-        state = shared.wait_for_job(state, left);
+        let (woken, in_time) = shared.sleep(state, bed, IDLE);
+        (state, rested) = (woken, !in_time);
     }
     // Under the same lock as the last look into the queue: no job can come in between and count on
     // this thread.

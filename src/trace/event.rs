@@ -147,10 +147,11 @@ pub(crate) fn job_done(
     kind: &str,
     lane: &str,
     label: Label,
-    queued: Duration,
-    ran: Duration,
+    queued_and_ran: Option<(Duration, Duration)>,
 ) {
-    let (at, queued_us, ran_us) = (Line(label.at), micros(queued), micros(ran));
+    let at = Line(label.at);
+    let (queued_us, ran_us) =
+        queued_and_ran.map(|(queued, ran)| (micros(queued), micros(ran))).unzip();
     trace!(name: "job", target: POOL, op = "done", job, kind, lane, %at, queued_us, ran_us, "job");
 }
 
