@@ -1,53 +1,56 @@
-//! What single operations allocate, beside the rivals: `cargo bench -p unspin-rivals --bench memory`.
+//! What single operations allocate: `cargo bench -p unspin-rivals --bench memory`.
 //!
 //! A program of its own, since counting makes every allocation dearer. Each operation is done a
 //! number of times, and then twice that number; the difference leaves out what is set up once.
-
-#[path = "../src/generic.rs"]
-mod generic;
-#[path = "../src/operations.rs"]
-mod operations;
-#[path = "../src/rival.rs"]
-mod rival;
-#[path = "../src/unspin_only.rs"]
-mod unspin_only;
 
 use std::alloc::System;
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
-use operations::OPERATIONS;
-use unspin_rivals::machine;
+use unspin_rivals::Result;
+use unspin_rivals::args::Args;
+use unspin_rivals::operations::{How, Measure, OPERATIONS, Operation};
+use unspin_rivals::report::{Contender, Reading, Report};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// Divides the number of operations: allocations are counted, and need no average.
-const THINNER: usize = 10;
-
-fn main() {
-    machine::keep_still();
-    println!(
-        "{:<36} {:>14} {:>14} {:>14}",
-        "allocations, bytes per operation", "unspin", "async-executor", "tokio"
-    );
-    for operation in &OPERATIONS {
-        let count = operation.count / THINNER;
-        let rivals = [Some(operation.unspin), operation.executor, operation.tokio];
-        let [unspin, executor, tokio] = rivals.map(|measure| text(measure, count));
-        println!("{:<36} {unspin:>14} {executor:>14} {tokio:>14}", operation.name);
+fn main() -> Result<()> {
+    let args = Args::from_env();
+    let mut report = Report::new("memory", "What single operations allocate", &args);
+    // Nothing but a thread's timing can change it.
+    report.set_rounds(3);
+    // As many timers as can be are a matter of time, and the same here as a thousand.
+    for operation in OPERATIONS.iter().filter(|operation| operation.short < operation.count) {
+        let contenders = contenders(operation);
+        // The base of the times may be a program that is not counted.
+        let base = contenders.first().map_or("", |first| first.name);
+        report.compare(operation.name, base, contenders)?;
     }
+    report.finish()
 }
 
-fn text(operate: Option<fn(usize) -> f64>, count: usize) -> String {
-    let Some(operate) = operate else { return "-".to_owned() };
+fn contenders(operation: &'static Operation) -> Vec<Contender<'static>> {
+    let contenders = operation.contenders.iter().filter_map(|(name, how)| match how {
+        How::Rust(measure) => {
+            Some(Contender::new(name, || Ok(allocated_each(*measure, operation.short))))
+        }
+        How::Libuv(_) | How::Node(_) => None,
+    });
+    contenders.collect()
+}
+
+fn allocated_each(operate: Measure, count: usize) -> Vec<Reading> {
     let (allocations, bytes) = allocated(operate, count);
     let (more_allocations, more_bytes) = allocated(operate, 2 * count);
     let each = |more: usize, less: usize| more.saturating_sub(less) as f64 / count as f64;
-    format!("{:.2} {:>5.0}", each(more_allocations, allocations), each(more_bytes, bytes))
+    vec![
+        Reading { what: "allocations", unit: "", value: each(more_allocations, allocations) },
+        Reading { what: "bytes", unit: "B", value: each(more_bytes, bytes) },
+    ]
 }
 
-fn allocated(operate: fn(usize) -> f64, count: usize) -> (usize, usize) {
+fn allocated(operate: Measure, count: usize) -> (usize, usize) {
     let region = Region::new(ALLOCATOR);
     operate(count);
     let change = region.change();
