@@ -161,7 +161,8 @@ impl<T: 'static> JoinHandle<T> {
             abort(Error::aborted(Some(reason)));
             return self;
         }
-        let label = Label { kind: CallbackKind::Abort, ..self.label() };
+        let Some(label) = self.label() else { return self };
+        let label = Label { kind: CallbackKind::Abort, ..label };
         let listener = signal.listen(self.core(), label, move |reason| {
             abort(Error::aborted(Some(reason.clone())));
             Ok(())

@@ -188,6 +188,8 @@ impl Builder {
             mail: Mail::new(),
             pool,
             jobs: RefCell::new(crate::slots::Slots::new()),
+            #[cfg(feature = "async")]
+            home: crate::event_loop::wake::Home::new(&shared)?,
             shared,
             inbox: RefCell::new(Some(inbox)),
             phase: Cell::new(Phase::Outside),
@@ -200,7 +202,7 @@ impl Builder {
             frames: RefCell::new(Frames::new(self.frame_interval)),
             rejections: Rejections::default(),
             #[cfg(feature = "async")]
-            futures: RefCell::new(crate::slots::Slots::new()),
+            futures: RefCell::default(),
             hooks: Hooks::new(),
             lifetime: Lifetime::default(),
             read_buffer: Cell::new(None),

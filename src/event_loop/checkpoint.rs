@@ -8,6 +8,8 @@ use std::rc::Rc;
 use crate::error::{Outcome, Result};
 use crate::event_loop::context::current;
 use crate::event_loop::core::{Callback, Core};
+#[cfg(feature = "async")]
+use crate::event_loop::wake::FutureId;
 use crate::metrics::Counter;
 use crate::trace::{CallbackKind, Label, event};
 
@@ -27,7 +29,7 @@ pub(crate) enum Microtask {
     Job(Box<dyn Job>),
     /// The poll of a future that was woken.
     #[cfg(feature = "async")]
-    Poll(async_task::Runnable),
+    Poll(FutureId),
 }
 
 /// A promise reaction. A trait of its own, so that its box is the one made when it was registered.
@@ -151,12 +153,14 @@ impl Microtask {
         }
     }
 
-    fn run(self) -> Result<()> {
+    fn run(self, core: &Rc<Core>) -> Result<()> {
+        // Only futures need it.
+        let _ = core;
         match self {
             Microtask::Call(run) => return run(),
             Microtask::Job(job) => job.run(),
             #[cfg(feature = "async")]
-            Microtask::Poll(runnable) => drop(runnable.run()),
+            Microtask::Poll(id) => core.poll_future(id),
         }
         Ok(())
     }
@@ -222,7 +226,7 @@ impl Core {
                 self.queues.in_microtasks.set(true);
             }
             let (queue, counter) = (&self.queues.microtasks, &self.counters.microtasks);
-            self.drain_queue(queue, counter, Microtask::run);
+            self.drain_queue(queue, counter, |work: Microtask| work.run(self));
             self.queues.in_microtasks.set(false);
             if self.queues.ticks.borrow().is_empty() {
                 return;

@@ -31,6 +31,14 @@ pub(crate) fn try_current() -> Option<Loop> {
     CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
 }
 
+/// Asks the running loop of this thread; `false` if there is none. `ask` is the loop's own code, and
+/// drops nothing of the user's.
+#[cfg(feature = "async")]
+#[inline]
+pub(crate) fn with_current(ask: impl FnOnce(&Core) -> bool) -> bool {
+    CURRENT.try_with(|current| current.borrow().as_deref().is_some_and(ask)).unwrap_or(false)
+}
+
 /// Makes a loop this thread's for as long as it lives, and the former one its again afterwards.
 pub(crate) struct Entered(Option<Loop>);
 

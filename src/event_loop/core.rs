@@ -23,6 +23,8 @@ use crate::event_loop::rejection::Rejections;
 use crate::event_loop::remote::{Message, Shared};
 use crate::event_loop::source::{SourceCounts, SourceSlot};
 use crate::event_loop::timers::TimerTask;
+#[cfg(feature = "async")]
+use crate::event_loop::wake::Home;
 use crate::event_loop::watch::Watch;
 use crate::metrics::{Counters, Metrics};
 use crate::pool::Pool;
@@ -75,6 +77,8 @@ pub(crate) struct Core {
     pub(crate) rejections: Rejections,
     #[cfg(feature = "async")]
     pub(crate) futures: RefCell<Futures>,
+    #[cfg(feature = "async")]
+    pub(crate) home: Home,
     pub(crate) hooks: Hooks,
     pub(crate) lifetime: Lifetime,
     /// Lent to one stream at a time, for the length of one read and its callback.

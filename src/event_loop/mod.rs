@@ -1,5 +1,7 @@
 //! The event loop: one thread that sleeps in one place.
 
+#[cfg(feature = "async")]
+pub(crate) mod body;
 pub(crate) mod builder;
 pub(crate) mod checkpoint;
 pub(crate) mod context;
@@ -11,6 +13,8 @@ pub(crate) mod futures;
 mod hook;
 mod immediate;
 mod job;
+#[cfg(feature = "async")]
+pub(crate) mod join;
 pub(crate) mod lifetime;
 mod liveness;
 pub(crate) mod mail;
@@ -23,6 +27,8 @@ pub(crate) mod source;
 mod task;
 mod teardown;
 pub(crate) mod timers;
+#[cfg(feature = "async")]
+pub(crate) mod wake;
 mod watch;
 
 use std::fmt;

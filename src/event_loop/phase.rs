@@ -4,8 +4,6 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-#[cfg(feature = "async")]
-use crate::event_loop::checkpoint::Microtask;
 use crate::event_loop::core::{Core, Loop};
 use crate::event_loop::frame::FrameEntry;
 use crate::event_loop::remote::Message;
@@ -119,12 +117,8 @@ impl Core {
                 let label = Label { kind, at: posted.at, cause: Cause::OUTSIDE };
                 self.task(label, posted.run);
             }
-            // An event that only wakes a future is a task too: the poll is its microtask.
             #[cfg(feature = "async")]
-            Message::Wake(label, runnable) => self.task(label, || {
-                self.queues.push_microtask(label, Microtask::Poll(runnable));
-                Ok(())
-            }),
+            Message::Wake(id) => self.wake_has_arrived(id),
         }
     }
 

@@ -1,5 +1,7 @@
 //! The loop from other threads: closures, wakes, and reasons to stay.
 
+#[cfg(feature = "async")]
+use std::collections::HashSet;
 use std::fmt;
 use std::panic::Location;
 use std::rc::Rc;
@@ -12,10 +14,10 @@ use crate::error::{Outcome, Result};
 use crate::event_loop::context::current;
 use crate::event_loop::core::Core;
 use crate::event_loop::phase::Work;
+#[cfg(feature = "async")]
+use crate::event_loop::wake::FutureId;
 use crate::reactor::Notifier;
 use crate::trace::At;
-#[cfg(feature = "async")]
-use crate::trace::Label;
 
 /// What the loop shares with other threads.
 pub(crate) struct Shared {
@@ -26,6 +28,9 @@ pub(crate) struct Shared {
     /// Where each living `KeepAlive` was made; only looked at to explain.
     kept_at: Mutex<Vec<(u64, At)>>,
     next_keep_alive: AtomicUsize,
+    /// The futures whose wakes are in the inbox: each is there once.
+    #[cfg(feature = "async")]
+    woken: Mutex<HashSet<FutureId>>,
 }
 
 /// What is in the inbox.
@@ -33,7 +38,7 @@ pub(crate) enum Message {
     Call(Posted),
     /// A future was woken by another thread.
     #[cfg(feature = "async")]
-    Wake(Label, async_task::Runnable),
+    Wake(FutureId),
 }
 
 /// A closure from another thread.
@@ -51,6 +56,8 @@ impl Shared {
             keep_alives: AtomicUsize::new(0),
             kept_at: Mutex::new(Vec::new()),
             next_keep_alive: AtomicUsize::new(0),
+            #[cfg(feature = "async")]
+            woken: Mutex::default(),
         }
     }
 
@@ -75,6 +82,18 @@ impl Shared {
         self.inbox.send(message).map_err(|error| error.0)?;
         self.notifier.notify();
         Ok(())
+    }
+
+    /// Notes that another thread wakes a future; whether that is news.
+    #[cfg(feature = "async")]
+    pub(crate) fn note_woken(&self, id: FutureId) -> bool {
+        self.woken.lock().unwrap_or_else(PoisonError::into_inner).insert(id)
+    }
+
+    /// The wake has arrived: the next one is news again.
+    #[cfg(feature = "async")]
+    pub(crate) fn wake_arrived(&self, id: FutureId) {
+        self.woken.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
     }
 
     fn keep_alive(self: &Arc<Self>, at: At) -> KeepAlive {

@@ -27,8 +27,6 @@ impl Core {
         let mut first_panic = None;
         // Dropping one thing may queue another. A chain that never ends is the user's own.
         while self.drop_what_is_left(&mut first_panic) > 0 {}
-        #[cfg(feature = "async")]
-        self.drop_futures(&mut first_panic);
         self.close(&mut first_panic);
         while self.drop_what_is_left(&mut first_panic) > 0 {}
         self.queues.close();
@@ -36,15 +34,6 @@ impl Core {
         match first_panic {
             Some(payload) if !std::thread::panicking() => resume_unwind(payload),
             _ => {}
-        }
-    }
-
-    /// Futures are dropped by being woken: the poll that is queued is dropped unrun.
-    #[cfg(feature = "async")]
-    fn drop_futures(&self, panic: &mut FirstPanic) {
-        // A waker of the user's is not among them, and dropping a future may spawn another.
-        while self.wake_all_futures() > 0 {
-            self.receive_last_wakes(|| while self.drop_what_is_left(panic) > 0 {});
         }
     }
 
@@ -72,6 +61,17 @@ impl Core {
             + drop_each(self.hooks.unhandled_rejection.take_all(), panic)
             + drop_each(self.hooks.rejection_handled.take_all(), panic)
             + drop_each(self.queues.take_host(), panic)
+            + self.drop_futures(panic)
+    }
+
+    #[cfg(feature = "async")]
+    fn drop_futures(&self, panic: &mut FirstPanic) -> usize {
+        drop_each(take(&self.futures, |futures| futures.take_all()), panic)
+    }
+
+    #[cfg(not(feature = "async"))]
+    fn drop_futures(&self, _: &mut FirstPanic) -> usize {
+        0
     }
 
     fn close(&self, panic: &mut FirstPanic) {

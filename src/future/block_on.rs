@@ -47,14 +47,13 @@ pub fn block_on<T: 'static>(future: impl Future<Output = Result<T>> + 'static) -
     let code = event_loop.run(move || {
         let core = current();
         let label = core.label(CallbackKind::Main, at);
-        let root = core.start_future(label, Start::AtOnce, future, move |core, outcome| {
+        core.start_future(label, Start::AtOnce, future, move |core, outcome| {
             match outcome {
                 Ok(outcome) => place.set(Some(outcome)),
                 Err(payload) => core.uncaught_panic(payload, label),
             }
             core.finish_run();
         });
-        root.detach();
     })?;
     event_loop.tear_down_and_end(code);
     result.take().unwrap_or_else(|| {

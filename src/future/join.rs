@@ -1,19 +1,22 @@
 //! The handle of a spawned future.
 
 use std::any::Any;
-use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::thread;
 
-use async_task::Task;
+use pin_project_lite::pin_project;
 
 use crate::error::{Error, Result};
+use crate::event_loop::body::{Body, Stage, Unawaited};
 use crate::event_loop::core::Loop;
 use crate::event_loop::futures::Start;
+use crate::event_loop::join::Asked;
+use crate::event_loop::wake::FutureId;
 use crate::trace::{Label, event};
 
 /// A future's result, when it is there: `Err` if it panicked or was aborted.
@@ -25,86 +28,56 @@ use crate::trace::{Label, event};
 /// Awaiting is cancel safe: dropping the handle only means that nobody waits any more.
 pub struct JoinHandle<T: 'static> {
     core: Loop,
-    join: Rc<Join<T>>,
+    /// Nobody's once the outcome is taken.
+    id: FutureId,
+    output: PhantomData<fn() -> T>,
 }
-
-struct Join<T> {
-    label: Label,
-    result: Cell<Option<Result<T>>>,
-    waker: Cell<Option<Waker>>,
-    finished: Cell<bool>,
-    held: Cell<bool>,
-    /// What becomes of an `Err` that nobody awaits.
-    to_uncaught: Cell<bool>,
-    /// Dropping it drops the future, which owns this; `None` once that is finished.
-    task: Cell<Option<Task<()>>>,
-    /// To be called when the future is finished.
-    afterwards: Cell<Vec<Afterwards>>,
-}
-
-type Afterwards = Box<dyn FnOnce()>;
 
 impl<T: 'static> JoinHandle<T> {
     pub(crate) fn start<F: Future<Output = T> + 'static>(
-        core: &Loop,
+        core: Loop,
         label: Label,
         start: Start,
         future: F,
     ) -> JoinHandle<T> {
-        let join = Rc::new(Join {
-            label,
-            result: Cell::new(None),
-            waker: Cell::new(None),
-            finished: Cell::new(false),
-            held: Cell::new(true),
-            to_uncaught: Cell::new(false),
-            task: Cell::new(None),
-            afterwards: Cell::default(),
-        });
-        let result_of = Rc::clone(&join);
-        let done = move |core: &Loop, result| result_of.finish(core, result);
-        let task = core.start_future(label, start, future, done);
-        join.task.set(Some(task));
-        JoinHandle { core: Rc::clone(core), join }
+        let body = Box::pin(Joined { stage: Stage::new(future) });
+        let id = core.start_held(label, start, body);
+        JoinHandle { core, id, output: PhantomData }
     }
 
     /// Drops the future at the next checkpoint, wherever it is; awaiting it gives an error for
     /// which [`is_cancelled`](Error::is_cancelled) holds. Does nothing once it is finished.
     pub fn abort(&self) {
-        self.join.abort(Error::cancelled());
+        self.core.abort_future(self.id, Error::cancelled());
     }
 
     /// Whether the future has returned, panicked or been aborted.
     pub fn is_finished(&self) -> bool {
-        self.join.finished.get()
+        self.core.has_future_ended(self.id)
     }
 
-    /// Aborts the future, with an error for whoever awaits it; works without the handle.
+    /// Aborts the future, with an error for whoever awaits it; works without the handle, but not
+    /// once the future has ended.
     pub(crate) fn aborter(&self) -> impl FnOnce(Error) + use<T> {
-        let join = Rc::downgrade(&self.join);
+        let (core, id) = (Rc::downgrade(&self.core), self.id);
         move |error| {
-            if let Some(join) = join.upgrade() {
-                join.abort(error);
+            if let Some(core) = core.upgrade() {
+                core.abort_future(id, error);
             }
         }
     }
 
     /// Calls `f` when the future is finished or aborted: the crate's own code.
     pub(crate) fn when_finished(&self, f: impl FnOnce() + 'static) {
-        if self.is_finished() {
-            return f();
-        }
-        let mut afterwards = self.join.afterwards.take();
-        afterwards.push(Box::new(f));
-        self.join.afterwards.set(afterwards);
+        self.core.after_future(self.id, f);
     }
 
     pub(crate) fn core(&self) -> &Loop {
         &self.core
     }
 
-    pub(crate) fn label(&self) -> Label {
-        self.join.label
+    pub(crate) fn label(&self) -> Option<Label> {
+        self.core.label_of_future(self.id)
     }
 }
 
@@ -118,98 +91,74 @@ impl JoinHandle<Result<()>> {
     ///
     /// For what must not be survived.
     pub fn or_uncaught(self) {
-        self.join.to_uncaught.set(true);
+        self.core.dont_survive_future(self.id);
     }
 }
 
-impl<T: 'static> Join<T> {
-    fn finish(&self, core: &Loop, result: thread::Result<T>) {
-        if self.finished.replace(true) {
-            // It aborted itself while it was polled, and that is its result. A panic is not silent.
-            if let Err(payload) = result {
-                core.uncaught_panic(payload, self.label);
-            }
-            return;
-        }
-        if let Some(task) = self.task.take() {
-            task.detach();
-        }
-        self.run_afterwards();
-        match result {
-            Err(payload) => self.keep(core, Err(Error::panic(payload))),
-            Ok(value) => self.keep(core, Ok(value)),
-        }
+pin_project! {
+    /// A future for which there is a handle.
+    struct Joined<F: Future> {
+        #[pin]
+        stage: Stage<F>,
+    }
+}
+
+impl<F: Future<Output: 'static>> Body for Joined<F> {
+    fn poll(self: Pin<&mut Self>, _: &Loop, cx: &mut Context<'_>) -> Poll<()> {
+        self.project().stage.poll(cx)
     }
 
-    fn abort(&self, error: Error) {
-        if self.finished.replace(true) {
-            return;
-        }
-        // Dropping async-task's handle cancels.
-        drop(self.task.take());
-        self.run_afterwards();
-        if self.held.get() {
-            self.result.set(Some(Err(error)));
-            self.wake();
-        }
-    }
-
-    fn run_afterwards(&self) {
-        self.afterwards.take().into_iter().for_each(|f| f());
-    }
-
-    fn keep(&self, core: &Loop, result: Result<T>) {
-        if self.held.get() {
-            self.result.set(Some(result));
-            self.wake();
-        } else {
-            self.nobody_awaits(core, result);
-        }
+    fn outcome(self: Pin<&mut Self>) -> Option<&mut dyn Any> {
+        let outcome = self.project().stage.outcome()?;
+        Some(outcome)
     }
 
     /// No failure is silent.
-    fn nobody_awaits(&self, core: &Loop, result: Result<T>) {
-        match result {
-            Err(error) if error.is_cancelled() || error.is_abort() => {}
-            Err(error) => core.uncaught(error, self.label),
-            Ok(value) => {
-                if let Some(Err(error)) = (&value as &dyn Any).downcast_ref::<Result<()>>() {
-                    if self.to_uncaught.get() {
-                        core.uncaught(error.clone(), self.label);
-                    } else {
-                        event::future_failed(self.label, error);
-                    }
-                }
-            }
+    fn unawaited(self: Pin<&mut Self>, core: &Loop, label: Label, unawaited: Unawaited) {
+        let outcome = self.project().stage.outcome().and_then(Option::take);
+        match outcome {
+            Some(Err(payload)) => core.uncaught(Error::panic(payload), label),
+            Some(Ok(output)) => output_unawaited(&output, core, label, unawaited),
+            None => {}
         }
     }
+}
 
-    fn wake(&self) {
-        if let Some(waker) = self.waker.take() {
-            waker.wake();
-        }
+/// Generic, so that nothing is left of it for an output that is no `Result`.
+fn output_unawaited<T: 'static>(output: &T, core: &Loop, label: Label, unawaited: Unawaited) {
+    let Some(Err(error)) = (output as &dyn Any).downcast_ref::<Result<()>>() else { return };
+    match unawaited {
+        Unawaited::Logged => event::future_failed(label, error),
+        Unawaited::Uncaught => core.uncaught(error.clone(), label),
+        Unawaited::Aborted => {}
     }
 }
 
 impl<T: 'static> Future for JoinHandle<T> {
     type Output = Result<T>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
-        if let Some(result) = self.join.result.take() {
-            return Poll::Ready(result);
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
+        match self.core.ask_future(self.id, cx) {
+            Asked::Pending => Poll::Pending,
+            Asked::Aborted(error) => Poll::Ready(Err(error)),
+            Asked::Finished(mut body) => {
+                self.id = FutureId::NOBODY;
+                match take_outcome(body.as_mut()) {
+                    Some(outcome) => Poll::Ready(outcome.map_err(Error::panic)),
+                    None => Poll::Pending,
+                }
+            }
         }
-        let before = self.join.waker.replace(Some(cx.waker().clone()));
-        drop(before);
-        Poll::Pending
     }
+}
+
+fn take_outcome<T: 'static>(body: Pin<&mut dyn Body>) -> Option<thread::Result<T>> {
+    body.outcome()?.downcast_mut::<Option<thread::Result<T>>>()?.take()
 }
 
 impl<T: 'static> Drop for JoinHandle<T> {
     fn drop(&mut self) {
-        self.join.held.set(false);
-        if let Some(result) = self.join.result.take() {
-            self.join.nobody_awaits(&self.core, result);
-        }
+        self.core.let_go_of_future(self.id);
     }
 }
 

@@ -44,7 +44,7 @@ use crate::trace::CallbackKind;
 pub fn spawn<F: Future + 'static>(future: F) -> JoinHandle<F::Output> {
     let core = current();
     let label = core.label(CallbackKind::Future, Location::caller());
-    JoinHandle::start(&core, label, Start::Soon, future)
+    JoinHandle::start(core, label, Start::Soon, future)
 }
 
 /// Lets the other microtasks run first: what it is awaited in goes on behind them.

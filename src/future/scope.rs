@@ -8,9 +8,10 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use crate::error::{Error, Result};
+use crate::event_loop::body::catching;
 use crate::event_loop::context::current;
 use crate::event_loop::core::Loop;
-use crate::event_loop::futures::{Start, catching};
+use crate::event_loop::futures::Start;
 use crate::future::JoinHandle;
 use crate::slots::{Key, Slots};
 use crate::trace::{CallbackKind, Label};
@@ -105,10 +106,10 @@ impl Scope {
         }
         let core = current();
         let label = core.label(CallbackKind::Future, Location::caller());
-        self.start(&core, label, future);
+        self.start(core, label, future);
     }
 
-    fn start(&self, core: &Loop, label: Label, future: impl Future<Output = Result<()>> + 'static) {
+    fn start(&self, core: Loop, label: Label, future: impl Future<Output = Result<()>> + 'static) {
         let key = self.0.handles.borrow_mut().insert(None);
         let child = Child(Rc::clone(&self.0), key);
         let body = async move {

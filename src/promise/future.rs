@@ -39,7 +39,7 @@ impl<T: 'static, E: Reason> Promise<T, E> {
             Ok(resolution) => resolver.resolve_with(resolution),
             Err(payload) => resolver.reject(E::from(Error::panic(payload))),
         };
-        core.start_future(label, Start::AtOnce, future, done).detach();
+        core.start_future(label, Start::AtOnce, future, done);
         promise
     }
 }

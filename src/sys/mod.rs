@@ -6,3 +6,5 @@ pub(crate) mod clock;
 pub(crate) mod fd;
 pub(crate) mod socket;
 pub(crate) mod usage;
+#[cfg(feature = "async")]
+pub(crate) mod waker;
