@@ -8,6 +8,7 @@ pub mod account;
 pub mod args;
 pub mod contenders;
 pub mod figures;
+pub mod histogram;
 pub mod load;
 pub mod machine;
 pub mod operations;

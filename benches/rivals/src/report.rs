@@ -23,6 +23,13 @@ pub struct Reading {
     pub value: f64,
 }
 
+impl Reading {
+    /// That this was found to be so much.
+    pub fn new(what: &'static str, unit: &'static str, value: f64) -> Reading {
+        Reading { what, unit, value }
+    }
+}
+
 /// Measures once.
 pub type Run<'a> = Box<dyn FnMut() -> Result<Vec<Reading>> + 'a>;
 
