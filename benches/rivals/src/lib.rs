@@ -16,6 +16,7 @@ mod page;
 pub mod plot;
 pub mod program;
 pub mod report;
+pub mod runtime;
 pub mod server;
 pub mod sheet;
 pub mod stats;

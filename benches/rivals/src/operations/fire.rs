@@ -11,8 +11,8 @@ use tokio::task::{LocalSet, unconstrained};
 
 use super::MILLION;
 use super::countdown::{Countdown, measured, measured_on_unspin};
-use super::runtime::tokio_runtime;
 use super::timer::{Timers, Tokio, late, soon};
+use crate::runtime::tokio_runtime;
 
 pub(super) fn unspin(count: usize) -> f64 {
     unspin_among(0, count)

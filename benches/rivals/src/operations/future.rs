@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use super::BATCH;
-use super::runtime::Runtime;
 use crate::machine::Clock;
+use crate::runtime::Runtime;
 
 /// Futures that are finished at their first poll, a thousand at once.
 pub(super) async fn spawn<R: Runtime>(runtime: R, count: usize) -> f64 {

@@ -8,7 +8,6 @@ mod pool;
 mod promise;
 mod queue;
 mod request;
-mod runtime;
 mod timer;
 mod turn;
 mod wake;
@@ -16,8 +15,8 @@ mod wake;
 use std::env;
 
 use self::queue::{Bare, Immediates, Microtasks, Ticks, batches, chain};
-use self::runtime::{Executor, Pool, Runtime, Tokio, Unspin};
 use crate::Result;
+use crate::runtime::{Executor, Pool, Runtime, Tokio, Unspin};
 
 /// As many at once as stay in the cache.
 const BATCH: usize = 1000;

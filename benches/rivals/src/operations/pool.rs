@@ -5,8 +5,8 @@ use std::future::Future;
 use std::rc::Rc;
 
 use super::countdown::{Countdown, measured_on_unspin};
-use super::runtime::{Executor, Runtime, Tokio, Unspin};
 use crate::machine::Clock;
+use crate::runtime::{Executor, Runtime, Tokio, Unspin};
 
 pub(super) fn unspin_one(count: usize) -> f64 {
     unspin(1, count)

@@ -4,8 +4,8 @@ use std::fs::Metadata;
 use std::rc::Rc;
 
 use super::countdown::{Countdown, measured_on_unspin};
-use super::runtime::{Executor, Runtime, Tokio, Unspin};
 use crate::machine::Clock;
+use crate::runtime::{Executor, Runtime, Tokio, Unspin};
 
 /// It is there wherever the program is started.
 const PATH: &str = ".";

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use tokio::task::unconstrained;
 
 use super::countdown::measured_on_unspin;
-use super::runtime::tokio_runtime;
 use super::{BATCH, MILLION};
 use crate::machine::Clock;
+use crate::runtime::tokio_runtime;
 
 /// Of the timers that are refreshed in turn.
 const REFRESHED: usize = 10_000;

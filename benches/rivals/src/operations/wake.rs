@@ -9,8 +9,8 @@ use std::task::{Poll, Waker};
 use std::thread::{self, JoinHandle};
 
 use super::countdown::{Countdown, measured_on_unspin};
-use super::runtime::{Runtime, tokio_runtime};
 use crate::machine::Clock;
+use crate::runtime::{Runtime, tokio_runtime};
 
 /// Asks a thread, which gives an answer to each question. The thread ends when nobody can ask.
 ///

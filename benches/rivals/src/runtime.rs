@@ -1,4 +1,4 @@
-//! What the runtimes have in common: they run futures on one thread.
+//! What runtimes have in common: they run futures on one thread.
 
 use std::future::Future;
 use std::rc::Rc;
@@ -9,29 +9,32 @@ use futures::future::RemoteHandle;
 use futures::task::LocalSpawnExt;
 use futures_lite::future;
 
-/// A runtime, as the operations see it.
-pub(super) trait Runtime: Clone + 'static {
+/// A runtime, as what is measured sees it.
+pub trait Runtime: Clone + 'static {
     /// Awaits a spawned future.
     type Handle: Future;
 
     /// Runs a future to its end on a new runtime, spawned like those that it will spawn.
-    fn run<F: Future<Output = f64> + 'static>(main: impl FnOnce(Self) -> F) -> f64;
+    fn run<T: 'static, F: Future<Output = T> + 'static>(main: impl FnOnce(Self) -> F) -> T;
 
+    /// Spawns a future.
     fn spawn(&self, future: impl Future<Output = ()> + 'static) -> Self::Handle;
 
     /// Spawns a future whose end nobody waits for.
     fn spawn_detached(&self, future: impl Future<Output = ()> + 'static);
 
+    /// Lets the others go first.
     fn yield_now() -> impl Future<Output = ()>;
 }
 
+/// This project.
 #[derive(Clone)]
-pub(super) struct Unspin;
+pub struct Unspin;
 
 impl Runtime for Unspin {
     type Handle = unspin::JoinHandle<()>;
 
-    fn run<F: Future<Output = f64> + 'static>(main: impl FnOnce(Self) -> F) -> f64 {
+    fn run<T: 'static, F: Future<Output = T> + 'static>(main: impl FnOnce(Self) -> F) -> T {
         let main = main(Unspin);
         let all = async {
             // A thread wakes it.
@@ -54,13 +57,14 @@ impl Runtime for Unspin {
     }
 }
 
+/// async-executor, as futures-lite runs it.
 #[derive(Clone)]
-pub(super) struct Executor(Rc<LocalExecutor<'static>>);
+pub struct Executor(Rc<LocalExecutor<'static>>);
 
 impl Runtime for Executor {
     type Handle = Task<()>;
 
-    fn run<F: Future<Output = f64> + 'static>(main: impl FnOnce(Self) -> F) -> f64 {
+    fn run<T: 'static, F: Future<Output = T> + 'static>(main: impl FnOnce(Self) -> F) -> T {
         let executor = Executor(Rc::new(LocalExecutor::new()));
         let main = executor.0.spawn(main(executor.clone()));
         future::block_on(executor.0.run(main))
@@ -79,13 +83,14 @@ impl Runtime for Executor {
     }
 }
 
+/// The executor of the futures crate.
 #[derive(Clone)]
-pub(super) struct Pool(LocalSpawner);
+pub struct Pool(LocalSpawner);
 
 impl Runtime for Pool {
     type Handle = RemoteHandle<()>;
 
-    fn run<F: Future<Output = f64> + 'static>(main: impl FnOnce(Self) -> F) -> f64 {
+    fn run<T: 'static, F: Future<Output = T> + 'static>(main: impl FnOnce(Self) -> F) -> T {
         let mut pool = LocalPool::new();
         let spawner = pool.spawner();
         let main = spawner.spawn_local_with_handle(main(Pool(spawner.clone())));
@@ -105,13 +110,14 @@ impl Runtime for Pool {
     }
 }
 
+/// A `LocalSet` on a runtime of one thread.
 #[derive(Clone)]
-pub(super) struct Tokio;
+pub struct Tokio;
 
 impl Runtime for Tokio {
     type Handle = tokio::task::JoinHandle<()>;
 
-    fn run<F: Future<Output = f64> + 'static>(main: impl FnOnce(Self) -> F) -> f64 {
+    fn run<T: 'static, F: Future<Output = T> + 'static>(main: impl FnOnce(Self) -> F) -> T {
         let main = main(Tokio);
         let local = tokio::task::LocalSet::new();
         let done = async { tokio::task::spawn_local(main).await };
@@ -131,7 +137,8 @@ impl Runtime for Tokio {
     }
 }
 
-pub(super) fn tokio_runtime() -> tokio::runtime::Runtime {
+/// A runtime of one thread.
+pub fn tokio_runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
