@@ -20,7 +20,7 @@ fn main() -> Result<()> {
     let mut report = Report::new("memory", "What single operations allocate", &args);
     // Nothing but a thread's timing can change it.
     report.set_rounds(3);
-    // As many timers as can be are a matter of time, and the same here as a thousand.
+    // What waits beside them is a matter of time alone.
     for operation in OPERATIONS.iter().filter(|operation| operation.short < operation.count) {
         let contenders = contenders(operation);
         // The base of the times may be a program that is not counted.

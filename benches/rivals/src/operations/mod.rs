@@ -44,7 +44,7 @@ pub struct Operation {
     pub name: &'static str,
     /// How many make a measurement.
     pub count: usize,
-    /// How many make a short one: as many, where their number is the subject.
+    /// How many make a short one: fewer, unless what comes before them takes longer.
     pub short: usize,
     /// With whom the others are compared.
     pub base: &'static str,
@@ -224,7 +224,7 @@ pub const OPERATIONS: &[Operation] = &[
     Operation {
         name: "timer, a million start and fire",
         count: MILLION,
-        short: MILLION,
+        short: 100_000,
         base: "BinaryHeap",
         contenders: &[
             ("unspin", Rust(fire::unspin)),
@@ -237,7 +237,7 @@ pub const OPERATIONS: &[Operation] = &[
     Operation {
         name: "timer, a million start and fire, beside libuv",
         count: MILLION,
-        short: MILLION,
+        short: 100_000,
         base: "libuv",
         contenders: &[("unspin", Rust(fire::unspin)), ("libuv", Libuv("fire"))],
     },
@@ -257,7 +257,7 @@ pub const OPERATIONS: &[Operation] = &[
     Operation {
         name: "timer, a million start and are cleared",
         count: MILLION,
-        short: MILLION,
+        short: 100_000,
         base: "tokio",
         contenders: &[
             ("unspin", Rust(timer::clear::<timer::Unspin>)),
@@ -382,3 +382,37 @@ pub const OPERATIONS: &[Operation] = &[
         ],
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::{OPERATIONS, Rust};
+
+    #[test]
+    fn names_are_unique_and_the_base_takes_part() {
+        let mut names = HashSet::new();
+        for operation in OPERATIONS {
+            assert!(names.insert(operation.name), "{}", operation.name);
+            let mut contenders = operation.contenders.iter();
+            assert!(contenders.any(|(name, _)| *name == operation.base), "{}", operation.name);
+        }
+    }
+
+    #[test]
+    fn each_operation_is_done_to_its_end() {
+        // Those with a million timers that wait take a while.
+        for operation in OPERATIONS.iter().filter(|operation| !operation.name.contains("wait")) {
+            for (name, how) in operation.contenders {
+                if let Rust(measure) = how {
+                    let nanos = measure(2000);
+                    assert!(
+                        nanos > 0.0 && nanos.is_finite(),
+                        "{}: {name}: {nanos}",
+                        operation.name
+                    );
+                }
+            }
+        }
+    }
+}
