@@ -21,11 +21,11 @@ pub struct Figure {
     pub base: String,
 }
 
-/// A number with three digits that count, or a dash.
+/// A number with three digits that count, or a dash. What was counted has no fraction.
 pub fn number(value: Option<f64>) -> String {
     let Some(value) = value.filter(|value| value.is_finite()) else { return "-".to_owned() };
-    let whole = if value == 0.0 { 0 } else { value.abs().log10().floor() as i32 };
-    let digits = usize::try_from(2 - whole.max(-2)).unwrap_or(0);
+    let digits = if value.fract() == 0.0 { 0 } else { 2 - value.abs().log10().floor() as i32 };
+    let digits = usize::try_from(digits.min(4)).unwrap_or(0);
     grouped(&format!("{value:.digits$}"))
 }
 
@@ -62,10 +62,10 @@ mod tests {
     #[test]
     fn three_digits_count() {
         let text =
-            [1.234_5, 12.345, 123.45, 1_234.5, 1_234_567.0, 0.012_34, 0.000_1, 0.0, -1_500.0]
+            [1.234_5, 12.345, 123.45, 1_234.5, 1_234_567.0, 0.012_34, 0.000_1, 0.0, -1_500.0, 7.0]
                 .map(|value| number(Some(value)));
         let expected =
-            ["1.23", "12.3", "123", "1,234", "1,234,567", "0.0123", "0.0001", "0.00", "-1,500"];
+            ["1.23", "12.3", "123", "1,234", "1,234,567", "0.0123", "0.0001", "0", "-1,500", "7"];
         assert_eq!(text, expected);
         assert_eq!(number(None), "-");
         assert_eq!(number(Some(f64::NAN)), "-");

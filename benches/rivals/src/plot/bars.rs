@@ -30,15 +30,18 @@ pub struct Bar {
 }
 
 impl Bars {
-    pub(super) fn of(figures: &[&Figure]) -> Bars {
-        let what = figures.iter().map(|figure| &figure.what).find(|what| !what.is_empty());
-        let row = figures.first().map_or("", |figure| &figure.row);
-        let bars = figures.iter().map(|figure| Bar {
-            name: figure.contender.clone(),
-            value: figure.value,
-            unit: figure.unit.clone(),
+    /// Of one reading in one row.
+    pub fn of<'a>(figures: impl Iterator<Item = &'a Figure>) -> Bars {
+        let mut title = String::new();
+        let bars = figures.map(|figure| {
+            // Who is missing measured nothing.
+            if !figure.what.is_empty() {
+                title = format!("{}: {}", figure.row, figure.what);
+            }
+            Bar { name: figure.contender.clone(), value: figure.value, unit: figure.unit.clone() }
         });
-        Bars { title: format!("{row}: {}", what.map_or("", String::as_str)), bars: bars.collect() }
+        let bars = bars.collect();
+        Bars { title, bars }
     }
 
     fn greatest(&self) -> f64 {

@@ -1,3 +1,0 @@
-//! blocking
-
-fn main() {}
