@@ -30,17 +30,26 @@ impl Account {
 
     /// How often its threads have slept and been woken. A thread that has ended is not in it.
     pub fn wakes(&self) -> Result<u64> {
-        let mut wakes = 0;
+        self.sum_of("voluntary_ctxt_switches:")
+    }
+
+    /// How often its threads have stopped: to sleep, or because another one had its turn.
+    pub fn switches(&self) -> Result<u64> {
+        Ok(self.wakes()? + self.sum_of("nonvoluntary_ctxt_switches:")?)
+    }
+
+    fn sum_of(&self, name: &str) -> Result<u64> {
+        let mut sum = 0;
         for thread in fs::read_dir(self.path("task"))? {
             match fs::read_to_string(thread?.path().join("status")) {
-                Ok(status) => wakes += field(&status, "voluntary_ctxt_switches:")?,
+                Ok(status) => sum += field(&status, name)?,
                 // It ended between the two calls; the kernel says either, by how far it had come.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) if error.raw_os_error() == Some(NO_SUCH_PROCESS) => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(wakes)
+        Ok(sum)
     }
 
     /// Bytes of memory that it has in use.

@@ -14,7 +14,7 @@ use unspin_rivals::Result;
 use unspin_rivals::machine::{Clock, stay_on};
 use unspin_rivals::report::Reading;
 
-use crate::serving::{Setting, percentile, reading};
+use crate::serving::{Setting, percentile};
 
 /// What is read.
 #[derive(Clone, Copy, Debug)]
@@ -125,12 +125,12 @@ fn run(
     seen.late.sort_unstable();
     let reads = seen.reads as f64 / seconds;
     Ok(vec![
-        reading(LATE, "ms", percentile(&seen.late, 99.0)),
-        reading("p50", "ms", percentile(&seen.late, 50.0)),
-        reading("at most", "ms", percentile(&seen.late, 100.0)),
-        reading(READS, "/s", reads),
-        reading("read", "MiB/s", reads * files.size as f64 / f64::from(1 << 20)),
-        reading("CPU used", "%", clock.nanos_each(1) / 1e7 / seconds),
+        Reading::new(LATE, "ms", percentile(&seen.late, 99.0)),
+        Reading::new("p50", "ms", percentile(&seen.late, 50.0)),
+        Reading::new("at most", "ms", percentile(&seen.late, 100.0)),
+        Reading::new(READS, "/s", reads),
+        Reading::new("read", "MiB/s", reads * files.size as f64 / f64::from(1 << 20)),
+        Reading::new("CPU used", "%", clock.nanos_each(1) / 1e7 / seconds),
     ])
 }
 

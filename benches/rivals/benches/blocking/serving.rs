@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use unspin_rivals::account::Account;
 use unspin_rivals::report::{Contender, Missing, Reading};
 use unspin_rivals::{Result, machine};
 
 use crate::client::{Clients, Seen, Shape};
 use crate::disk::{Disk, Spindle};
+use crate::servers;
 use crate::usage::{Ticks, Usage};
-use crate::{servers, usage};
 
 /// What all measurements have in common.
 #[derive(Clone, Debug)]
@@ -128,7 +129,7 @@ fn talk(server: &Server, shape: Shape, setting: &Setting) -> Result<Served> {
         cpu: after.cpu - before.cpu,
         ticks: after.ticks.since(before.ticks),
         switches: after.switches - before.switches,
-        resident: usage::resident(process)?,
+        resident: Account::of(process).resident()?,
     })
 }
 
@@ -145,7 +146,7 @@ impl Served {
     }
 
     fn cpu_first(&self, ticks: Ticks) -> Vec<Reading> {
-        let mut readings = vec![reading(CPU, "%", self.busy())];
+        let mut readings = vec![Reading::new(CPU, "%", self.busy())];
         readings.extend(self.processor(ticks));
         readings.extend(self.waits());
         readings.extend(self.rest());
@@ -154,11 +155,11 @@ impl Served {
 
     fn latency_first(&self, ticks: Ticks) -> Vec<Reading> {
         let disk = &self.seen.disk_latencies;
-        let mut readings = vec![reading(P99, "ms", percentile(&self.seen.latencies, 99.0))];
-        readings.push(reading("p50", "ms", percentile(&self.seen.latencies, 50.0)));
-        readings.push(reading("p50 of those from disk", "ms", percentile(disk, 50.0)));
-        readings.push(reading(P99_FROM_DISK, "ms", percentile(disk, 99.0)));
-        readings.push(reading(CPU, "%", self.busy()));
+        let mut readings = vec![Reading::new(P99, "ms", percentile(&self.seen.latencies, 99.0))];
+        readings.push(Reading::new("p50", "ms", percentile(&self.seen.latencies, 50.0)));
+        readings.push(Reading::new("p50 of those from disk", "ms", percentile(disk, 50.0)));
+        readings.push(Reading::new(P99_FROM_DISK, "ms", percentile(disk, 99.0)));
+        readings.push(Reading::new(CPU, "%", self.busy()));
         readings.extend(self.processor(ticks));
         readings.extend(self.rest());
         readings
@@ -167,35 +168,31 @@ impl Served {
     fn processor(&self, ticks: Ticks) -> [Reading; 3] {
         let each = self.cpu.as_secs_f64() * 1e6 / self.seen.answers as f64;
         [
-            reading(USER, "%", self.busy() * ticks.user_share()),
-            reading("kernel", "%", self.busy() * (1.0 - ticks.user_share())),
-            reading("CPU per request", "µs", each),
+            Reading::new(USER, "%", self.busy() * ticks.user_share()),
+            Reading::new("kernel", "%", self.busy() * (1.0 - ticks.user_share())),
+            Reading::new("CPU per request", "µs", each),
         ]
     }
 
     fn waits(&self) -> [Reading; 3] {
         let at = |percent| percentile(&self.seen.latencies, percent);
         [
-            reading("p50", "ms", at(50.0)),
-            reading(P99, "ms", at(99.0)),
-            reading("p99.9", "ms", at(99.9)),
+            Reading::new("p50", "ms", at(50.0)),
+            Reading::new(P99, "ms", at(99.0)),
+            Reading::new("p99.9", "ms", at(99.9)),
         ]
     }
 
     fn rest(&self) -> [Reading; 5] {
         let seconds = self.seen.time.as_secs_f64();
         [
-            reading("requests", "/s", self.seen.answers as f64 / seconds),
-            reading("switches", "/s", self.switches as f64 / seconds),
-            reading("RSS", "MiB", self.resident as f64 / f64::from(1 << 20)),
-            reading("clients answered", "", self.seen.answered as f64),
-            reading("connected", "", self.connections as f64),
+            Reading::new("requests", "/s", self.seen.answers as f64 / seconds),
+            Reading::new("switches", "/s", self.switches as f64 / seconds),
+            Reading::new("RSS", "MiB", self.resident as f64 / f64::from(1 << 20)),
+            Reading::new("clients answered", "", self.seen.answered as f64),
+            Reading::new("connected", "", self.connections as f64),
         ]
     }
-}
-
-pub(crate) fn reading(what: &'static str, unit: &'static str, value: f64) -> Reading {
-    Reading { what, unit, value }
 }
 
 /// In milliseconds.

@@ -4,6 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use unspin_rivals::Result;
+use unspin_rivals::account::Account;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Usage {
@@ -30,22 +31,8 @@ impl Usage {
         let mut words = words.split_whitespace().skip(11).map(str::parse::<u64>);
         let mut next = || words.next().ok_or("a short stat");
         let ticks = Ticks { user: next()??, kernel: next()?? };
-        let mut usage = Usage { cpu: Duration::ZERO, ticks, switches: 0 };
-        for thread in fs::read_dir(format!("/proc/{process}/task"))? {
-            let thread = thread?.path();
-            let (Ok(times), Ok(status)) = (
-                fs::read_to_string(thread.join("schedstat")),
-                fs::read_to_string(thread.join("status")),
-            ) else {
-                // It has ended in the meantime.
-                continue;
-            };
-            let nanos = times.split_whitespace().next().ok_or("an empty schedstat")?;
-            usage.cpu += Duration::from_nanos(nanos.parse()?);
-            usage.switches += field(&status, "voluntary_ctxt_switches:")?;
-            usage.switches += field(&status, "nonvoluntary_ctxt_switches:")?;
-        }
-        Ok(usage)
+        let account = Account::of(process);
+        Ok(Usage { cpu: account.cpu()?, ticks, switches: account.switches()? })
     }
 }
 
@@ -63,17 +50,4 @@ impl Ticks {
     pub(crate) fn user_share(self) -> f64 {
         self.user as f64 / (self.user + self.kernel) as f64
     }
-}
-
-/// Bytes of memory in use.
-pub(crate) fn resident(process: u32) -> Result<u64> {
-    // The count in `status` is kept in batches, and so can be off by megabytes.
-    let rollup = fs::read_to_string(format!("/proc/{process}/smaps_rollup"))?;
-    Ok(field(&rollup, "Rss:")? * 1024)
-}
-
-fn field(text: &str, name: &str) -> Result<u64> {
-    let value = text.lines().find_map(|line| line.strip_prefix(name));
-    let value = value.and_then(|value| value.split_whitespace().next());
-    Ok(value.ok_or_else(|| format!("no {name} in it"))?.parse()?)
 }
