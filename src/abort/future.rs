@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::event_loop::context::current;
 use crate::future::JoinHandle;
 use crate::time::alarm::Alarm;
-use crate::trace::{At, CallbackKind, Label};
+use crate::trace::{At, CallbackKind};
 
 impl AbortSignal {
     /// Waits until the signal is aborted, and gives the reason. It keeps no loop alive.
@@ -162,7 +162,7 @@ impl<T: 'static> JoinHandle<T> {
             return self;
         }
         let Some(label) = self.label() else { return self };
-        let label = Label { kind: CallbackKind::Abort, ..label };
+        let label = label.with_kind(CallbackKind::Abort);
         let listener = signal.listen(self.core(), label, move |reason| {
             abort(Error::aborted(Some(reason.clone())));
             Ok(())

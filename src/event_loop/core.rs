@@ -94,7 +94,7 @@ impl Core {
 
     /// A label for something registered at `at` by what is running now.
     pub(crate) fn label(&self, kind: CallbackKind, at: At) -> Label {
-        Label { kind, at, cause: self.causes.here() }
+        Label::new(kind, at, self.causes.here())
     }
 
     /// Queues loop code for the next turn's Pending phase. What it calls is a task of its own.
@@ -121,9 +121,15 @@ impl Core {
         }
     }
 
-    /// The buffer that reads go into. Whoever takes it puts it back into `read_buffer`.
+    /// The buffer that reads go into. Whoever takes it puts it back.
+    #[inline]
     pub(crate) fn take_read_buffer(&self) -> Box<[u8]> {
         self.read_buffer.take().unwrap_or_else(new_read_buffer)
+    }
+
+    #[inline]
+    pub(crate) fn put_read_buffer(&self, buffer: Box<[u8]>) {
+        self.read_buffer.set(Some(buffer));
     }
 }
 
@@ -131,6 +137,7 @@ impl Core {
 /// that there is no more.
 const READ_BUFFER: usize = 64 * 1024 + 256;
 
+#[cold]
 fn new_read_buffer() -> Box<[u8]> {
     vec![0; READ_BUFFER].into_boxed_slice()
 }

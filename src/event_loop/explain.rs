@@ -8,7 +8,6 @@ use crate::clock::Nanos;
 use crate::event_loop::context::current;
 use crate::event_loop::core::Core;
 use crate::event_loop::phase::{Deferred, Work};
-use crate::reactor::Readiness;
 use crate::sys::fd;
 use crate::trace::{At, Line, Resource, ResourceKind, Stack};
 
@@ -86,7 +85,7 @@ impl Core {
     fn add_timers(&self, all: &mut Vec<Resource>) {
         let now = self.clock.cached();
         for (task, deadline, holds) in self.timers.borrow().iter() {
-            let state = format!("{} in {}", task.label.kind, millis(deadline, now));
+            let state = format!("{} in {}", task.label.kind(), millis(deadline, now));
             all.push(resource(ResourceKind::Timer, task.label.at, state, task.bytes(), holds));
         }
         self.frames.borrow().each(|label, bytes| {
@@ -111,7 +110,7 @@ impl Core {
         for work in self.pending.borrow().iter().chain(self.closing.borrow().iter()) {
             if let Work::Deferred(deferred) = work {
                 let Deferred { label, run } = &**deferred;
-                let state = label.kind.name();
+                let state = label.kind().name();
                 let bytes = size_of_val(&**run);
                 all.push(resource(ResourceKind::Deferred, label.at, state, bytes, true));
             }
@@ -150,7 +149,7 @@ impl Core {
             hooks.exit.labels_and_sizes(),
         ];
         for (label, bytes) in lists.into_iter().flatten() {
-            all.push(resource(ResourceKind::Hook, label.at, label.kind.name(), bytes, false));
+            all.push(resource(ResourceKind::Hook, label.at, label.kind().name(), bytes, false));
         }
     }
 
@@ -168,7 +167,7 @@ impl Core {
                 &mut why,
                 format_args!(
                     "{label_kind} {at} in {left}",
-                    label_kind = label.kind,
+                    label_kind = label.kind(),
                     at = Line(label.at),
                     left = millis(deadline, now)
                 ),
@@ -206,10 +205,9 @@ impl Core {
 
     /// What ended the sleep: what is in the task queue now, or the clock.
     pub(crate) fn wake_reason(&self) -> String {
-        let (mut sockets, mut completions, mut posted) = (0, 0, 0);
+        let (mut completions, mut posted) = (0, 0);
         for work in self.tasks.borrow().iter() {
             match work {
-                Work::Ready(_, readiness) if *readiness != Readiness::NONE => sockets += 1,
                 Work::Completion(_) => completions += 1,
                 Work::Message(_) => posted += 1,
                 _ => {}
@@ -217,7 +215,7 @@ impl Core {
         }
         let mut by = String::new();
         for (count, one, many) in [
-            (sockets, "socket", "sockets"),
+            (self.sources_ready(), "socket", "sockets"),
             (completions, "job", "jobs"),
             (posted, "remote", "remotes"),
         ] {
@@ -241,7 +239,7 @@ impl Core {
         if self.timers.borrow().next_deadline().is_some_and(|deadline| deadline <= now) {
             add(&mut who, format_args!("timers"));
         }
-        let queued = self.tasks.borrow().len() + self.immediates.borrow().len();
+        let queued = self.queued_tasks() + self.immediates.borrow().len();
         if queued > 0 {
             add(&mut who, format_args!("{queued} {}", plural(queued, "task", "tasks")));
         }

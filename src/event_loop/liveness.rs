@@ -38,7 +38,7 @@ impl Core {
     /// Whether loop code waits for Pending. A source that waits there, to go on with what it had
     /// begun, answers for itself: it may be unreferenced.
     fn has_deferred(&self) -> bool {
-        self.pending.borrow().iter().any(|work| !matches!(work, Work::Ready(..)))
+        self.pending.borrow().iter().any(|work| !matches!(work, Work::Resume(_)))
     }
 
     /// Whether the loop makes another turn.

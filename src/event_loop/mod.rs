@@ -68,7 +68,7 @@ impl Core {
         self.phase(Phase::Pending, Core::run_pending);
         self.phase(Phase::Prepare, Core::run_prepare);
         self.poll(sleep(self))?;
-        self.phase(Phase::Poll, Core::run_tasks);
+        self.phase(Phase::Poll, Core::run_polled);
         self.phase(Phase::Check, Core::run_immediates);
         self.phase(Phase::Render, Core::run_frames);
         self.phase(Phase::Close, Core::run_closing);
@@ -205,6 +205,7 @@ impl EventLoop {
         if self.core.may_go_on() {
             self.core.run_exit_hooks();
         }
+        self.core.watch.look();
         self.core.report_exit();
         self.core.lifetime.clear_stop();
         drop(entered);
@@ -259,6 +260,7 @@ impl EventLoop {
             value = Some(f());
             Ok(())
         });
+        self.core.watch.look();
         drop(entered);
         self.core.outcome()?;
         Ok(value)
@@ -395,5 +397,5 @@ pub fn metrics() -> Metrics {
 
 /// A label for what comes from outside of all callbacks.
 fn label_at(kind: CallbackKind, at: &'static Location<'static>) -> Label {
-    Label { kind, at, cause: Cause::OUTSIDE }
+    Label::new(kind, at, Cause::OUTSIDE)
 }

@@ -8,7 +8,6 @@ use crate::event_loop::core::{Core, Loop};
 use crate::event_loop::frame::FrameEntry;
 use crate::event_loop::remote::Message;
 use crate::pool::Job;
-use crate::reactor::Readiness;
 use crate::slots::Key;
 use crate::trace::{CallbackKind, Cause, Label, event};
 
@@ -40,11 +39,10 @@ impl Phase {
     }
 }
 
-/// An entry of the task queue. Small, since readiness events are most of them: what is large and
-/// rare is boxed.
+/// An entry of the task queue: small, what is large is boxed.
 pub(crate) enum Work {
-    /// A source became ready, or had used up its budget. May turn into several tasks, or none.
-    Ready(Key, Readiness),
+    /// A source had used up its budget, and goes on. May turn into several tasks, or none.
+    Resume(Key),
     Completion(Box<Job>),
     Message(Message),
     /// A port has messages.
@@ -83,6 +81,19 @@ impl Core {
         }
     }
 
+    /// What Poll found: readiness first, in the kernel's order; then what other threads sent, and
+    /// mail.
+    pub(crate) fn run_polled(self: &Rc<Self>) {
+        self.run_sources();
+        self.run_tasks();
+    }
+
+    /// How many entries the running phase has before it. Readiness stays in the reactor's own
+    /// list, the front of the queue, until it is its turn.
+    pub(crate) fn queued_tasks(&self) -> usize {
+        self.sources_ready() + self.tasks.borrow().len()
+    }
+
     /// Pops one entry at a time and runs it. What tasks add to the source of the phase is not in
     /// this queue, so it waits for the next turn.
     pub(crate) fn run_tasks(self: &Rc<Self>) {
@@ -95,12 +106,7 @@ impl Core {
 
     fn run_work(self: &Rc<Self>, work: Work) {
         match work {
-            Work::Ready(key, readiness) => {
-                let source = self.source(key);
-                if let Some(source) = source {
-                    source.ready(readiness);
-                }
-            }
+            Work::Resume(key) => self.resume_source(key),
             Work::Completion(job) => self.complete_job(job),
             Work::Message(message) => self.run_message(message),
             Work::Mail(key) => self.deliver_mail(key),
@@ -114,7 +120,7 @@ impl Core {
         match message {
             Message::Call(posted) => {
                 let kind = CallbackKind::Posted;
-                let label = Label { kind, at: posted.at, cause: Cause::OUTSIDE };
+                let label = Label::new(kind, posted.at, Cause::OUTSIDE);
                 self.task(label, posted.run);
             }
             #[cfg(feature = "async")]

@@ -1,16 +1,18 @@
 //! A place for a handler that a service keeps and calls again and again.
 
 use std::cell::Cell;
-use std::ops::{Deref, DerefMut};
 
-use crate::trace::{CallbackKind, Label};
+use crate::event_loop::core::Loop;
+use crate::trace::Label;
 
 /// A place for one handler. It is empty while the handler runs.
 pub(crate) struct Place<F: ?Sized> {
     callback: Cell<Option<Box<F>>>,
-    /// Set once a handler was installed, and as long as one is, running or not.
-    label: Cell<Option<Label>>,
-    bytes: Cell<usize>,
+    /// The line that installed it.
+    label: Cell<Label>,
+    /// A handler was installed, and still is, running or not.
+    filled: Cell<bool>,
+    bytes: Cell<u32>,
     /// Nothing will be called any more: a handler that came now would stay for nothing, and hold
     /// what it captured, which may be the owner of the place.
     retired: Cell<bool>,
@@ -20,7 +22,8 @@ impl<F: ?Sized> Default for Place<F> {
     fn default() -> Place<F> {
         Place {
             callback: Cell::new(None),
-            label: Cell::new(None),
+            label: Cell::new(Label::NOBODY),
+            filled: Cell::new(false),
             bytes: Cell::new(0),
             retired: Cell::new(false),
         }
@@ -33,70 +36,51 @@ impl<F: ?Sized> Place<F> {
         if self.retired.get() {
             return;
         }
-        self.bytes.set(size_of_val(&*callback));
-        self.label.set(Some(label));
+        self.bytes.set(u32::try_from(size_of_val(&*callback)).unwrap_or(u32::MAX));
+        self.label.set(label);
+        self.filled.set(true);
         drop(self.callback.replace(Some(callback)));
     }
 
     pub(crate) fn is_filled(&self) -> bool {
-        self.label.get().is_some()
+        self.filled.get()
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes.get()
+        self.bytes.get() as usize
     }
 
     /// Takes the handler away for good, to be dropped. One that runs is dropped when its call is
     /// over.
-    pub(crate) fn retire(&self) -> Place<F> {
+    pub(crate) fn retire(&self) -> Option<Box<F>> {
         self.retired.set(true);
-        Place {
-            callback: Cell::new(self.callback.take()),
-            label: Cell::new(self.label.take()),
-            bytes: Cell::new(self.bytes.take()),
-            retired: Cell::new(true),
+        self.filled.set(false);
+        self.bytes.set(0);
+        self.callback.take()
+    }
+
+    /// Lends the handler to `call`, if there is one and it does not run already.
+    ///
+    /// `call` makes a task of it, and a task does not unwind: so the handler always comes back.
+    #[inline]
+    pub(crate) fn lend<T>(&self, core: &Loop, call: impl FnOnce(&mut F, Label) -> T) -> Option<T> {
+        let mut callback = self.callback.take()?;
+        let label = self.label.get();
+        let result = call(&mut callback, label);
+        if let Some(unwanted) = self.put_back(callback) {
+            core.drop_value(label, unwanted);
         }
+        Some(result)
     }
 
-    /// Takes the handler out to be called; it goes back when the result is dropped.
-    pub(crate) fn lend(&self, kind: CallbackKind) -> Option<Lent<'_, F>> {
-        let callback = self.callback.take()?;
-        let label = Label { kind, ..self.label.get()? };
-        Some(Lent { place: self, callback: Some(callback), label })
-    }
-}
-
-/// A handler that runs.
-pub(crate) struct Lent<'a, F: ?Sized> {
-    place: &'a Place<F>,
-    /// Always there until the drop.
-    callback: Option<Box<F>>,
-    pub(crate) label: Label,
-}
-
-impl<F: ?Sized> Drop for Lent<'_, F> {
-    fn drop(&mut self) {
-        let mine = self.callback.take();
-        // One that was installed meanwhile stays; one that was cleared away is not brought back.
-        if self.place.is_filled() {
-            let newer = self.place.callback.take();
-            let (kept, dropped) = if newer.is_some() { (newer, mine) } else { (mine, None) };
-            self.place.callback.set(kept);
-            drop(dropped);
+    /// One that was installed meanwhile stays; one that was cleared away is not brought back.
+    /// Returns the one that is not wanted any more.
+    #[inline]
+    fn put_back(&self, mine: Box<F>) -> Option<Box<F>> {
+        if !self.is_filled() {
+            return Some(mine);
         }
-    }
-}
-
-impl<F: ?Sized> Deref for Lent<'_, F> {
-    type Target = F;
-
-    fn deref(&self) -> &F {
-        self.callback.as_deref().expect("it is put back by the drop, and by nothing else")
-    }
-}
-
-impl<F: ?Sized> DerefMut for Lent<'_, F> {
-    fn deref_mut(&mut self) -> &mut F {
-        self.callback.as_deref_mut().expect("it is put back by the drop, and by nothing else")
+        let newer = self.callback.replace(Some(mine))?;
+        self.callback.replace(Some(newer))
     }
 }

@@ -7,8 +7,6 @@ use std::time::Duration;
 use crate::clock::Nanos;
 use crate::event_loop::core::Core;
 use crate::event_loop::liveness::Sleep;
-use crate::event_loop::phase::Work;
-use crate::reactor::Event;
 use crate::trace::event;
 
 impl Core {
@@ -17,6 +15,7 @@ impl Core {
         if self.lifetime.has_ended() {
             return Ok(());
         }
+        self.watch.look();
         match sleep {
             Sleep::No => self.collect(Some(Duration::ZERO))?,
             Sleep::Until(deadline)
@@ -43,7 +42,7 @@ impl Core {
         let slept = self.clock.refresh_after_sleep();
         self.counters.turns_slept.add(1);
         self.counters.asleep_ns.add(slept);
-        event::wake(turn, slept, self.tasks.borrow().len(), || self.wake_reason());
+        event::wake(turn, slept, self.queued_tasks(), || self.wake_reason());
         collected
     }
 
@@ -53,24 +52,18 @@ impl Core {
         let left = deadline - self.clock.cached();
         event::sleep(turn, Some(Duration::from_nanos(left)), || self.sleep_reason());
         self.collect(Some(Duration::ZERO))?;
-        let jumped = if self.tasks.borrow().is_empty() { left } else { 0 };
+        let jumped = if self.queued_tasks() == 0 { left } else { 0 };
         self.clock.advance(jumped);
-        event::wake(turn, jumped, self.tasks.borrow().len(), || self.wake_reason());
+        event::wake(turn, jumped, self.queued_tasks(), || self.wake_reason());
         Ok(())
     }
 
     fn collect(&self, timeout: Option<Duration>) -> io::Result<()> {
-        let mut notified = false;
-        {
-            let mut tasks = self.tasks.borrow_mut();
-            let mut reactor = self.reactor.borrow_mut();
-            let Some(reactor) = reactor.as_mut() else { return Ok(()) };
-            reactor.poll(timeout, |event| match event {
-                Event::Ready(key, readiness) => tasks.push_back(Work::Ready(key, readiness)),
-                Event::Notified => notified = true,
-            })?;
-            self.counters.events.add(tasks.len() as u64);
-        }
+        let notified = match self.reactor.borrow_mut().as_mut() {
+            Some(reactor) => reactor.poll(timeout)?,
+            None => false,
+        };
+        self.counters.events.add(self.sources_ready() as u64);
         if notified {
             self.take_notifications();
         }

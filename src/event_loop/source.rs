@@ -14,8 +14,8 @@ use crate::trace::Resource;
 /// A registered descriptor's owner: a listener, a stream.
 pub(crate) trait Source {
     /// Runs the tasks that a readiness event makes. Called in Poll, and in Pending for what was
-    /// put off.
-    fn ready(self: Rc<Self>, readiness: Readiness);
+    /// put off. `buffer` is the loop's, lent for the call: to read into.
+    fn ready(self: Rc<Self>, readiness: Readiness, buffer: &mut [u8]);
 
     fn describe(&self) -> Resource;
 
@@ -97,7 +97,7 @@ impl Activity {
 struct Nobody;
 
 impl Source for Nobody {
-    fn ready(self: Rc<Self>, _: Readiness) {}
+    fn ready(self: Rc<Self>, _: Readiness, _: &mut [u8]) {}
 
     fn describe(&self) -> Resource {
         unreachable!("a Weak to Nobody is never upgraded")
@@ -144,6 +144,46 @@ impl Core {
 
     pub(crate) fn source(&self, key: Key) -> Option<Rc<dyn Source>> {
         self.reactor.borrow().as_ref()?.source(key)?.source.upgrade()
+    }
+
+    /// The next source that Poll found ready. Those that are gone by now are passed over.
+    #[inline]
+    fn next_ready(&self) -> Option<(Rc<dyn Source>, Readiness)> {
+        let mut reactor = self.reactor.borrow_mut();
+        let reactor = reactor.as_mut()?;
+        loop {
+            let (key, readiness) = reactor.next_ready()?;
+            let source = reactor.source(key).and_then(|slot| slot.source.upgrade());
+            if let Some(source) = source {
+                return Some((source, readiness));
+            }
+        }
+    }
+
+    /// Runs the tasks of the sources that are ready.
+    pub(crate) fn run_sources(self: &Rc<Self>) {
+        if self.sources_ready() == 0 {
+            return;
+        }
+        let mut buffer = self.take_read_buffer();
+        while !self.lifetime.has_ended() {
+            let Some((source, readiness)) = self.next_ready() else { break };
+            source.ready(readiness, &mut buffer);
+        }
+        self.put_read_buffer(buffer);
+    }
+
+    /// Lets a source go on that had used up its budget.
+    pub(crate) fn resume_source(&self, key: Key) {
+        if let Some(source) = self.source(key) {
+            let mut buffer = self.take_read_buffer();
+            source.ready(Readiness::NONE, &mut buffer);
+            self.put_read_buffer(buffer);
+        }
+    }
+
+    pub(crate) fn sources_ready(&self) -> usize {
+        self.reactor.borrow().as_ref().map_or(0, Reactor::ready_left)
     }
 
     /// All sources, to be asked or abandoned where nothing is borrowed.

@@ -5,6 +5,8 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::rc::Rc;
 
+use tracing::span::EnteredSpan;
+
 use crate::error::{Error, Result};
 use crate::event_loop::core::Core;
 use crate::event_loop::lifetime::ExitUnwind;
@@ -27,7 +29,7 @@ impl Uncaught {
 
     /// Which kind of callback failed.
     pub fn kind(&self) -> CallbackKind {
-        self.label.kind
+        self.label.kind()
     }
 
     /// The line that registered the callback; for a rejection, the one that made the promise.
@@ -43,34 +45,35 @@ impl Uncaught {
 
 impl fmt::Display for Uncaught {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}: {}", self.label.kind, Line(self.label.at), self.error)
+        write!(f, "{} {}: {}", self.label.kind(), Line(self.label.at), self.error)
     }
 }
 
 impl Core {
     /// Runs `f` as a task, and the checkpoint after it. Every task goes through here.
+    #[inline]
     pub(crate) fn task(self: &Rc<Self>, label: Label, f: impl FnOnce() -> Result<()>) {
         if self.lifetime.has_ended() {
             return;
         }
         self.counters.tasks.add(1);
+        self.watch.task_begins(label);
         self.causes.enter(label);
-        if event::is_tracing() {
-            let phase = self.phase.get().name();
-            let _span = event::task(&self.counters, &self.causes, phase, label);
-            self.call_and_checkpoint(label, f);
-        } else {
-            self.call_and_checkpoint(label, f);
+        // A box, since it is rarely there: nothing to carry along, and one word to look at.
+        let span = event::is_tracing().then(|| self.enter_span(label));
+        self.call(label, f);
+        self.checkpoint();
+        if let Some(span) = span {
+            drop(span);
         }
         // Tasks never nest: outside of this one, nothing runs.
         self.causes.leave(None);
-        self.watch.task_ended(label);
     }
 
-    #[inline]
-    fn call_and_checkpoint(self: &Rc<Self>, label: Label, f: impl FnOnce() -> Result<()>) {
-        self.call(label, f);
-        self.checkpoint();
+    #[cold]
+    fn enter_span(&self, label: Label) -> Box<EnteredSpan> {
+        let phase = self.phase.get().name();
+        Box::new(event::task(&self.counters, &self.causes, phase, label))
     }
 
     /// Calls user code; what fails in it is uncaught.

@@ -94,7 +94,7 @@ impl Core {
     fn fire_many(self: &Rc<Self>, key: Key, label: Label, run: Many) {
         self.task(label, || {
             let start = self.clock.refresh();
-            let is_interval = label.kind == CallbackKind::Interval;
+            let is_interval = label.kind() == CallbackKind::Interval;
             let rearm = is_interval.then_some(start);
             let mut firing = Firing { core: self, key, run: Some(run), rearm };
             let timer = Timer::another(self, key);

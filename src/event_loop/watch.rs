@@ -1,6 +1,7 @@
 //! Warnings about what holds the loop up: slow tasks, slow turns, endless checkpoints.
 //!
-//! Costs one reading of the coarse clock per task. Real time is what counts here, also on a
+//! Costs a reading of the coarse clock per turn, and one per task where tasks of different lines take
+//! turns: those of one line in a row are measured together, a few at a time. Real time is what counts here, also on a
 //! virtual clock: a task that moves the virtual clock by an hour is not slow.
 
 use std::cell::{Cell, RefCell};
@@ -10,16 +11,22 @@ use std::time::Duration;
 use crate::clock::{self, Nanos};
 use crate::trace::{At, Label, event};
 
+/// Tasks of one line that are measured together, at most.
+const TOGETHER: u64 = 8;
+
 /// One line is warned about once in this time; the next warning tells how often it happened.
 const AGAIN_AFTER: Nanos = 60_000_000_000;
 
 pub(crate) struct Watch {
     limit: Nanos,
-    /// The end of one task is the start of the next.
-    task_began: Cell<Nanos>,
+    /// When the clock was read last, and how many tasks have begun since; all of one line.
+    looked: Cell<Nanos>,
+    tasks: Cell<u64>,
+    line: Cell<Label>,
     /// When the turn began, moved on by the time it slept.
     turn_began: Cell<Nanos>,
-    checkpoint_began: Cell<Nanos>,
+    /// `None` until a checkpoint is long enough to be looked at.
+    checkpoint_began: Cell<Option<Nanos>>,
     /// The checkpoint, or the turn, has been warned about already.
     checkpoint_told: Cell<bool>,
     turn_told: Cell<bool>,
@@ -36,9 +43,11 @@ impl Watch {
         let now = clock::coarse();
         Watch {
             limit: clock::nanos(limit),
-            task_began: Cell::new(now),
+            looked: Cell::new(now),
+            tasks: Cell::new(0),
+            line: Cell::new(Label::NOBODY),
             turn_began: Cell::new(now),
-            checkpoint_began: Cell::new(now),
+            checkpoint_began: Cell::new(None),
             checkpoint_told: Cell::new(false),
             turn_told: Cell::new(false),
             told: RefCell::new(HashMap::new()),
@@ -47,58 +56,79 @@ impl Watch {
 
     /// The thread came to the loop: what it did before is no task's.
     pub(crate) fn entered(&self) {
-        self.task_began.set(clock::coarse());
+        self.looked.set(clock::coarse());
     }
 
     pub(crate) fn turn_began(&self) {
-        let now = clock::coarse();
-        self.task_began.set(now);
-        self.turn_began.set(now);
+        self.look();
+        self.turn_began.set(self.looked.get());
         self.turn_told.set(false);
     }
 
     /// The loop polled: what it slept counts for no task and no turn.
     pub(crate) fn slept(&self) {
         let now = clock::coarse();
-        let before_sleep = self.task_began.replace(now).saturating_sub(self.turn_began.get());
+        let before_sleep = self.looked.replace(now).saturating_sub(self.turn_began.get());
         self.turn_began.set(now.saturating_sub(before_sleep));
     }
 
     #[inline]
-    pub(crate) fn task_ended(&self, label: Label) {
+    pub(crate) fn task_begins(&self, label: Label) {
+        let tasks = self.tasks.get();
+        if tasks >= TOGETHER || !std::ptr::eq(self.line.get().at, label.at) {
+            return self.another_line(label);
+        }
+        self.tasks.set(tasks + 1);
+    }
+
+    fn another_line(&self, label: Label) {
+        self.look();
+        self.line.set(label);
+        self.tasks.set(1);
+    }
+
+    /// Looks how long the tasks since the last look took, if there were any.
+    pub(crate) fn look(&self) {
+        let tasks = self.tasks.take();
+        if tasks == 0 {
+            return;
+        }
         let now = clock::coarse();
-        let took = now.saturating_sub(self.task_began.replace(now));
+        let took = now.saturating_sub(self.looked.replace(now));
         if took > self.limit {
-            self.task_was_slow(label, now, took);
+            self.tasks_were_slow(self.line.get(), tasks, now, took);
         }
     }
 
     #[cold]
-    fn task_was_slow(&self, label: Label, now: Nanos, took: Nanos) {
+    fn tasks_were_slow(&self, label: Label, tasks: u64, now: Nanos, took: Nanos) {
         self.turn_told.set(true);
         if let Some(times) = self.tell(label.at, now) {
-            event::slow(label, took, self.limit, times);
+            event::slow(label, tasks, took, self.limit, times);
         }
     }
 
     /// `tasks` is how many the turn ran.
     pub(crate) fn turn_ended(&self, turn: u64, tasks: u64) {
-        // No task of the turn ended later than this, and reading the clock again would cost.
-        let took = self.task_began.get().saturating_sub(self.turn_began.get());
+        self.look();
+        let took = self.looked.get().saturating_sub(self.turn_began.get());
         if took > self.limit && !self.turn_told.get() {
             event::slow_turn(turn, tasks, took, self.limit);
         }
     }
 
     pub(crate) fn checkpoint_began(&self) {
-        self.checkpoint_began.set(self.task_began.get());
+        self.checkpoint_began.set(None);
         self.checkpoint_told.set(false);
     }
 
     /// Looked at now and then during a long checkpoint. `who_waits` says what cannot run.
     pub(crate) fn checkpoint_goes_on(&self, label: Label, who_waits: impl Fn() -> Option<String>) {
         let now = clock::coarse();
-        let took = now.saturating_sub(self.checkpoint_began.get());
+        let Some(began) = self.checkpoint_began.get() else {
+            return self.checkpoint_began.set(Some(now));
+        };
+        let took = now.saturating_sub(began);
         if took <= self.limit || self.checkpoint_told.get() {
             return;
         }

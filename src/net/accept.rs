@@ -149,8 +149,7 @@ impl Acceptor {
 
     pub(crate) fn requeue(&self) {
         if !self.requeued.replace(true) {
-            let again = Work::Ready(self.key, Readiness::NONE);
-            self.core.pending.borrow_mut().push_back(again);
+            self.core.pending.borrow_mut().push_back(Work::Resume(self.key));
         }
     }
 
@@ -166,18 +165,19 @@ impl Acceptor {
     }
 
     fn connected(self: &Rc<Self>, mut io: mio::net::TcpStream, peer: SocketAddr) {
-        let Some(mut handler) = self.on_connection.lend(CallbackKind::Connection) else { return };
         let key = match self.core.register(&mut io, false) {
             Ok(key) => key,
             Err(error) => return self.failed(Error::io("watch a connection", error)),
         };
-        let label = handler.label;
-        let stream_label = Label { kind: CallbackKind::Open, ..label };
-        let stream: TcpStream = stream::attach(&self.core, key, io, stream_label);
-        // An error is this connection's: one bad peer does not end the loop. The second handle is
-        // dropped last, so that a stream that nobody kept is closed by it.
-        let handle = stream.clone();
-        handle.flow().call(label, move || handler(stream, peer));
+        self.on_connection.lend(&self.core, |handler, label| {
+            let label = label.with_kind(CallbackKind::Connection);
+            let stream_label = label.with_kind(CallbackKind::Open);
+            let stream: TcpStream = stream::attach(&self.core, key, io, stream_label);
+            // An error is this connection's: one bad peer does not end the loop. The second handle
+            // is dropped last, so that a stream that nobody kept is closed by it.
+            let handle = stream.clone();
+            handle.flow().call(label, || handler(stream, peer));
+        });
     }
 
     fn not_accepted(self: &Rc<Self>, error: io::Error) {
@@ -217,9 +217,14 @@ impl Acceptor {
     }
 
     fn failed(self: &Rc<Self>, error: Error) {
-        match self.on_error.lend(CallbackKind::Error) {
-            Some(mut handler) => self.core.task(handler.label, || handler(self, error)),
-            None => event::resource_failed(NAME, self.label, &error),
+        let mut error = Some(error);
+        self.on_error.lend(&self.core, |handler, label| {
+            let label = label.with_kind(CallbackKind::Error);
+            let error = error.take();
+            self.core.task(label, || error.map_or(Ok(()), |error| handler(self, error)));
+        });
+        if let Some(error) = error {
+            event::resource_failed(NAME, self.label, &error);
         }
     }
 
@@ -254,9 +259,9 @@ impl Acceptor {
     }
 
     fn finish(self: &Rc<Self>) {
-        if let Some(mut handler) = self.on_close.lend(CallbackKind::Close) {
-            self.core.task(handler.label, &mut *handler);
-        }
+        self.on_close.lend(&self.core, |handler, label| {
+            self.core.task(label.with_kind(CallbackKind::Close), handler);
+        });
         self.core.drop_value(self.label, self.take_handlers());
     }
 
@@ -266,7 +271,7 @@ impl Acceptor {
 }
 
 impl Source for Acceptor {
-    fn ready(self: Rc<Self>, readiness: Readiness) {
+    fn ready(self: Rc<Self>, readiness: Readiness, _: &mut [u8]) {
         if readiness.contains(Readiness::READABLE) {
             self.readable.set(true);
         }

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::net::accept::{ACCEPTS_PER_TURN, Acceptor};
 use crate::net::tcp_stream::TcpStream;
 use crate::stream::{self, Ticket};
-use crate::trace::{CallbackKind, Label};
+use crate::trace::CallbackKind;
 
 impl Acceptor {
     pub(crate) fn poll_accept(
@@ -64,7 +64,7 @@ impl Acceptor {
     ) -> Result<(TcpStream, SocketAddr)> {
         let watch = |error| Error::io("watch a connection", error);
         let key = self.core.register(&mut io, false).map_err(watch)?;
-        let label = Label { kind: CallbackKind::Open, ..self.label };
+        let label = self.label.with_kind(CallbackKind::Open);
         Ok((stream::attach(&self.core, key, io, label), peer))
     }
 
@@ -72,7 +72,7 @@ impl Acceptor {
     pub(crate) fn wake_waiters(self: &Rc<Self>) {
         for waker in self.waiters.take_each() {
             self.update_activity();
-            let label = Label { kind: CallbackKind::Future, ..self.label };
+            let label = self.label.with_kind(CallbackKind::Future);
             self.core.task(label, || {
                 waker.wake();
                 Ok(())

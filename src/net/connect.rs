@@ -103,7 +103,7 @@ impl Connecting {
 }
 
 impl Source for Connecting {
-    fn ready(self: Rc<Self>, readiness: Readiness) {
+    fn ready(self: Rc<Self>, readiness: Readiness, _: &mut [u8]) {
         let Some(outcome) = self.outcome() else { return };
         let Some(complete) = self.complete.take() else { return };
         let core = Rc::clone(&self.core);

@@ -10,11 +10,12 @@ use std::time::Duration;
 use socket2::{SockRef, TcpKeepalive};
 
 use crate::error::{Error, Outcome, Result};
+use crate::event_loop::place::Place;
 use crate::event_loop::source::Source;
 use crate::net::address::Address;
 use crate::net::connect;
 use crate::request::Request;
-use crate::stream::{ByteStream, Flow, Handler, Io, Kind};
+use crate::stream::{ByteStream, Extras, Facts, Flow, Handler, Io, Kind, OnError, OnStream};
 use crate::sys::socket;
 use crate::trace::{At, CallbackKind, Label};
 
@@ -81,24 +82,17 @@ impl TcpStream {
     /// Afterwards this side is ended too, unless half-open streams are allowed. The end is only
     /// seen by a stream that is read.
     #[track_caller]
-    pub fn on_end<R: Outcome>(
-        &self,
-        mut handler: impl FnMut(&TcpStream) -> R + 'static,
-    ) -> &TcpStream {
-        let run = move |stream: &TcpStream| handler(stream).into_result();
-        self.0.handlers.end.fill(self.label(Location::caller()), Box::new(run));
-        self
+    pub fn on_end<R: Outcome>(&self, handler: impl FnMut(&TcpStream) -> R + 'static) -> &TcpStream {
+        self.on(Location::caller(), |extras| &extras.end, handler)
     }
 
     /// Calls `handler` when the write queue is empty after a `write` had returned `false`.
     #[track_caller]
     pub fn on_drain<R: Outcome>(
         &self,
-        mut handler: impl FnMut(&TcpStream) -> R + 'static,
+        handler: impl FnMut(&TcpStream) -> R + 'static,
     ) -> &TcpStream {
-        let run = move |stream: &TcpStream| handler(stream).into_result();
-        self.0.handlers.drain.fill(self.label(Location::caller()), Box::new(run));
-        self
+        self.on(Location::caller(), |extras| &extras.drain, handler)
     }
 
     /// Calls `handler` when nothing was sent or received for the idle timeout. The stream stays
@@ -106,11 +100,9 @@ impl TcpStream {
     #[track_caller]
     pub fn on_idle<R: Outcome>(
         &self,
-        mut handler: impl FnMut(&TcpStream) -> R + 'static,
+        handler: impl FnMut(&TcpStream) -> R + 'static,
     ) -> &TcpStream {
-        let run = move |stream: &TcpStream| handler(stream).into_result();
-        self.0.handlers.idle.fill(self.label(Location::caller()), Box::new(run));
-        self
+        self.on(Location::caller(), |extras| &extras.idle, handler)
     }
 
     /// Calls `handler` when the stream fails, before it is closed. Without one, the failure is
@@ -120,8 +112,9 @@ impl TcpStream {
         &self,
         mut handler: impl FnMut(&TcpStream, Error) -> R + 'static,
     ) -> &TcpStream {
-        let run = move |stream: &TcpStream, error| handler(stream, error).into_result();
-        self.0.handlers.error.fill(self.label(Location::caller()), Box::new(run));
+        let run: Box<OnError<TcpStream>> =
+            Box::new(move |stream, error| handler(stream, error).into_result());
+        self.0.handlers.fill(|extras| &extras.error, self.label(Location::caller()), run);
         self
     }
 
@@ -130,11 +123,9 @@ impl TcpStream {
     #[track_caller]
     pub fn on_close<R: Outcome>(
         &self,
-        mut handler: impl FnMut(&TcpStream) -> R + 'static,
+        handler: impl FnMut(&TcpStream) -> R + 'static,
     ) -> &TcpStream {
-        let run = move |stream: &TcpStream| handler(stream).into_result();
-        self.0.handlers.close.fill(self.label(Location::caller()), Box::new(run));
-        self
+        self.on(Location::caller(), |extras| &extras.close, handler)
     }
 
     /// Installs a handler value: it gets every call, and closures that are installed get none.
@@ -212,6 +203,7 @@ impl TcpStream {
     /// Sets the high-water mark, in bytes.
     pub fn set_high_water_mark(&self, bytes: usize) {
         self.0.high_water_mark.set(bytes);
+        self.0.queue_changed();
     }
 
     /// Bytes that are accepted and not yet sent.
@@ -231,12 +223,12 @@ impl TcpStream {
 
     /// Whether the stream stays open for writing after the peer has ended its side. Default: no.
     pub fn allow_half_open(&self, allow: bool) {
-        self.0.half_open_allowed.set(allow);
+        self.0.state.put(Facts::HALF_OPEN_ALLOWED, allow);
     }
 
     /// Whether the stream is closed, or about to tell so.
     pub fn is_closed(&self) -> bool {
-        self.0.closed.get()
+        self.0.state.is(Facts::CLOSED)
     }
 
     /// Sends small segments at once, instead of waiting for more (`TCP_NODELAY`). Default: off.
@@ -313,6 +305,17 @@ impl TcpStream {
     /// Whether this stream keeps the loop alive while it is active.
     pub fn has_ref(&self) -> bool {
         self.0.activity.is_referenced()
+    }
+
+    fn on<R: Outcome>(
+        &self,
+        at: At,
+        place: fn(&Extras<TcpStream>) -> &Place<OnStream<TcpStream>>,
+        mut handler: impl FnMut(&TcpStream) -> R + 'static,
+    ) -> &TcpStream {
+        let run = Box::new(move |stream: &TcpStream| handler(stream).into_result());
+        self.0.handlers.fill(place, self.label(at), run);
+        self
     }
 
     fn with_io<T>(&self, f: impl FnOnce(&mio::net::TcpStream) -> io::Result<T>) -> Result<T> {

@@ -165,7 +165,7 @@ impl<T: 'static> Side<T> {
         }
         self.state.set(State::Closing);
         self.count();
-        let label = Label { kind: CallbackKind::Close, ..self.label.get() };
+        let label = self.label.get().with_kind(CallbackKind::Close);
         let side = Rc::clone(self);
         self.core.defer_to_close(label, move |_| side.finish_closing());
     }
@@ -181,14 +181,13 @@ impl<T: 'static> Side<T> {
     }
 
     fn hand_over(&self, message: T) {
-        match self.on_message.lend(CallbackKind::Message) {
-            Some(mut handler) => {
-                let label = handler.label;
-                self.core.task(label, || handler(message));
-                self.core.drop_value(label, handler);
-            }
-            None => self.core.drop_value(self.label.get(), message),
-        }
+        let mut message = Some(message);
+        self.on_message.lend(&self.core, |handler, label| {
+            let label = label.with_kind(CallbackKind::Message);
+            let message = message.take();
+            self.core.task(label, || message.map_or(Ok(()), handler));
+        });
+        self.core.drop_value(self.label.get(), message);
     }
 
     pub(super) fn handle_added(&self) {

@@ -34,15 +34,10 @@ pub(crate) struct Reactor<S> {
     poll: Poll,
     events: Events,
     sources: Slots<S>,
-}
-
-/// What one poll brought.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Event {
-    /// A descriptor became ready. Its owner may be gone by now: the key tells.
-    Ready(Key, Readiness),
-    /// Another thread called `Notifier::notify`.
-    Notified,
+    /// What the last poll brought, and how much of it has been taken. An owner may be gone by
+    /// then: the key tells.
+    ready: Vec<(Key, Readiness)>,
+    taken: usize,
 }
 
 impl<S> Reactor<S> {
@@ -51,6 +46,8 @@ impl<S> Reactor<S> {
             poll: Poll::new()?,
             events: Events::with_capacity(EVENTS),
             sources: Slots::new(),
+            ready: Vec::with_capacity(EVENTS),
+            taken: 0,
         })
     }
 
@@ -103,25 +100,40 @@ impl<S> Reactor<S> {
         self.sources.iter().map(|(_, source)| source)
     }
 
-    /// Sleeps until something is ready or `timeout` is over; hands each event to `each`.
+    /// Sleeps until something is ready or `timeout` is over. Returns whether another thread called
+    /// `Notifier::notify`.
     ///
     /// A signal ends the sleep early, without an event and without an error.
-    pub(crate) fn poll(
-        &mut self,
-        timeout: Option<Duration>,
-        mut each: impl FnMut(Event),
-    ) -> io::Result<()> {
+    pub(crate) fn poll(&mut self, timeout: Option<Duration>) -> io::Result<bool> {
+        self.ready.clear();
+        self.taken = 0;
         match self.poll.poll(&mut self.events, timeout) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(false),
             other => other?,
         }
+        let mut notified = false;
         for event in &self.events {
-            each(match event.token() {
-                WAKE => Event::Notified,
-                token => Event::Ready(Key::from_word(token.0 as u64), Readiness::of(event)),
-            });
+            match event.token() {
+                WAKE => notified = true,
+                Token(word) => {
+                    self.ready.push((Key::from_word(word as u64), Readiness::of(event)));
+                }
+            }
         }
-        Ok(())
+        Ok(notified)
+    }
+
+    /// Takes the next descriptor that the last poll found ready.
+    #[inline]
+    pub(crate) fn next_ready(&mut self) -> Option<(Key, Readiness)> {
+        let next = self.ready.get(self.taken).copied()?;
+        self.taken += 1;
+        Some(next)
+    }
+
+    /// How many have not been taken.
+    pub(crate) fn ready_left(&self) -> usize {
+        self.ready.len() - self.taken
     }
 
     fn registry(&self) -> &Registry {

@@ -34,12 +34,12 @@ impl Readiness {
         readiness
     }
 
-    pub(crate) fn contains(self, other: Readiness) -> bool {
-        self.0 & other.0 == other.0
+    pub(crate) const fn bits(self) -> u32 {
+        self.0 as u32
     }
 
-    pub(crate) fn without(self, other: Readiness) -> Readiness {
-        Readiness(self.0 & !other.0)
+    pub(crate) fn contains(self, other: Readiness) -> bool {
+        self.0 & other.0 == other.0
     }
 }
 

@@ -51,7 +51,7 @@ impl<T: 'static> Request<T> {
             }
             let operation = Operation::begin(core, label, begin, complete);
             let aborted = Rc::downgrade(&operation);
-            let told = Label { kind: CallbackKind::Abort, ..label };
+            let told = label.with_kind(CallbackKind::Abort);
             let listener = signal.listen(core, told, move |reason| {
                 if let Some(operation) = aborted.upgrade() {
                     operation.abort(Error::aborted(Some(reason.clone())));
@@ -93,7 +93,7 @@ impl<T: 'static> Request<T> {
                     operation.end(Error::timed_out(limit));
                 }
             }));
-            let timing = Label { kind: CallbackKind::Timeout, ..label };
+            let timing = label.with_kind(CallbackKind::Timeout);
             let timer = core.start_timer(timing, whole_millis(limit), body, false);
             operation.when_done(move || timer.clear());
             operation.underway()

@@ -10,11 +10,11 @@ use crate::event_loop::place::Place;
 use crate::event_loop::source::{Activity, Source};
 use crate::reactor::Readiness;
 use crate::slots::Key;
-use crate::stream::handlers::{Handlers, OnData, OnStream};
-use crate::stream::idle::Idle;
+use crate::stream::handlers::{Extras, Handlers, OnData, OnStream};
 #[cfg(feature = "async")]
 use crate::stream::poll::{Side, Waiters};
 use crate::stream::queue::WriteQueue;
+use crate::stream::state::{Facts, State};
 use crate::stream::{ByteStream, Handler, Io, Kind};
 use crate::trace::{CallbackKind, Label, Resource, ResourceKind, event};
 
@@ -29,7 +29,7 @@ pub struct Flow<S: Kind> {
     pub(crate) label: Label,
     /// `None` once it is closed. Borrowed for single system calls, never across user code.
     pub(crate) io: RefCell<Option<S::Io>>,
-    pub(crate) readiness: Cell<Readiness>,
+    pub(crate) state: State,
     pub(crate) handlers: Handlers<S>,
     pub(crate) queue: RefCell<WriteQueue>,
     pub(crate) high_water_mark: Cell<usize>,
@@ -39,36 +39,8 @@ pub struct Flow<S: Kind> {
     pub(crate) bytes_read: Cell<u64>,
     pub(crate) bytes_written: Cell<u64>,
 
-    /// The user said pause.
-    pub(crate) paused: Cell<bool>,
-    /// The peer has sent all it will send.
-    pub(crate) read_ended: Cell<bool>,
-    /// `end` was called: no more is accepted.
-    pub(crate) ending: Cell<bool>,
-    /// The peer has been told that no more will come.
-    pub(crate) write_ended: Cell<bool>,
-    /// A failure waits for its turn to be told; nothing is read or sent meanwhile.
-    pub(crate) failed: Cell<bool>,
-    /// Nobody has a handle any more: it closes as soon as the queue is written.
-    pub(crate) forgotten: Cell<bool>,
-    pub(crate) closed: Cell<bool>,
-    pub(crate) half_open_allowed: Cell<bool>,
-    /// A `write` has returned `false`, and `drain` is owed.
-    pub(crate) needs_drain: Cell<bool>,
-    pub(crate) corked: Cell<bool>,
-    /// It waits in Pending to go on reading or writing.
-    pub(crate) requeued: Cell<bool>,
-    /// A handler value was installed, and does not know yet that the stream is open.
-    open_owed: Cell<bool>,
-    /// A pipe reads it: data and end are its closures', even if there is a handler value.
-    pub(crate) piped: Cell<bool>,
-
     /// When bytes went either way last, in the loop's cached time.
     pub(crate) last_active: Cell<Nanos>,
-    pub(crate) idle: Cell<Option<Idle>>,
-    /// What a pipe into this stream waits for.
-    pub(crate) after_drain: RefCell<Vec<Box<dyn FnOnce()>>>,
-    pub(crate) after_close: RefCell<Vec<Box<dyn FnOnce()>>>,
 }
 
 impl<S: ByteStream> Flow<S> {
@@ -80,7 +52,7 @@ impl<S: ByteStream> Flow<S> {
             label,
             io: RefCell::new(Some(io)),
             // A new stream's buffer is empty: the first write need not wait to hear of it.
-            readiness: Cell::new(Readiness::WRITABLE),
+            state: State::new(Facts::WRITABLE),
             handlers: Handlers::new(),
             queue: RefCell::new(WriteQueue::default()),
             high_water_mark: Cell::new(HIGH_WATER_MARK),
@@ -89,23 +61,7 @@ impl<S: ByteStream> Flow<S> {
             waiters: Waiters::default(),
             bytes_read: Cell::new(0),
             bytes_written: Cell::new(0),
-            paused: Cell::new(false),
-            read_ended: Cell::new(false),
-            ending: Cell::new(false),
-            write_ended: Cell::new(false),
-            failed: Cell::new(false),
-            forgotten: Cell::new(false),
-            closed: Cell::new(false),
-            half_open_allowed: Cell::new(false),
-            needs_drain: Cell::new(false),
-            corked: Cell::new(false),
-            requeued: Cell::new(false),
-            open_owed: Cell::new(false),
-            piped: Cell::new(false),
             last_active: Cell::new(core.clock.cached()),
-            idle: Cell::new(None),
-            after_drain: RefCell::new(Vec::new()),
-            after_close: RefCell::new(Vec::new()),
         });
         let source: Weak<Flow<S>> = Rc::downgrade(&flow);
         core.attach(key, source);
@@ -114,7 +70,7 @@ impl<S: ByteStream> Flow<S> {
 
     /// Installs a data handler. A stream that is closed has no use for it.
     pub(crate) fn install_data(self: &Rc<Self>, label: Label, handler: Box<OnData<S>>) {
-        if !self.closed.get() {
+        if !self.state.is(Facts::CLOSED) {
             self.handlers.data.fill(label, handler);
             self.reader_installed();
         }
@@ -122,6 +78,7 @@ impl<S: ByteStream> Flow<S> {
 
     /// Hands the stream to the loop: from now on it lives until it is closed.
     fn reader_installed(self: &Rc<Self>) {
+        self.state.set(Facts::HAS_READER);
         self.core.hold(self.key, Rc::clone(self) as Rc<dyn Source>);
         // A future that waits for bytes learns that it gets none.
         #[cfg(feature = "async")]
@@ -133,26 +90,31 @@ impl<S: ByteStream> Flow<S> {
     /// Installs a handler value, and tells it in the next turn that the stream is open, or before
     /// whatever else it is told. A stream that is closed has no use for it.
     pub(crate) fn install(self: &Rc<Self>, label: Label, handler: Box<dyn Handler<S>>) {
-        if self.closed.get() {
+        if self.state.is(Facts::CLOSED) {
             return;
         }
         self.handlers.value.fill(label, handler);
-        self.open_owed.set(true);
-        self.piped.set(false);
+        self.state.set(Facts::OPEN_OWED | Facts::VALUE_READS);
         self.reader_installed();
         let flow = Rc::clone(self);
         self.core.defer(label, move |_| flow.tell_open());
     }
 
     /// Calls a handler as a task. An error that it returns is logged, and closes this stream only.
+    #[inline]
     pub(crate) fn call(self: &Rc<Self>, label: Label, f: impl FnOnce() -> Result<()>) {
         self.core.task(label, || {
             if let Err(error) = f() {
-                event::resource_failed(S::NAME, label, &error);
-                self.close();
+                self.handler_failed(label, &error);
             }
             Ok(())
         });
+    }
+
+    #[cold]
+    fn handler_failed(self: &Rc<Self>, label: Label, error: &Error) {
+        event::resource_failed(S::NAME, label, error);
+        self.close();
     }
 
     /// Calls the handler value's `method`, or else the closure in `place`. Returns whether there
@@ -162,72 +124,90 @@ impl<S: ByteStream> Flow<S> {
         kind: CallbackKind,
         stream: &S,
         method: impl FnOnce(&mut dyn Handler<S>, &S),
-        place: &Place<OnStream<S>>,
+        place: fn(&Extras<S>) -> &Place<OnStream<S>>,
     ) -> bool {
-        let value = self.value_for(kind).and_then(|value| value.lend(kind));
-        if let Some(mut handler) = value {
-            self.call(handler.label, move || {
-                method(&mut *handler, stream);
-                Ok(())
-            });
-            true
-        } else if let Some(mut handler) = place.lend(kind) {
-            self.call(handler.label, move || handler(stream));
-            true
-        } else {
-            false
-        }
-    }
-
-    /// The handler value, if there is one and it gets this call.
-    pub(crate) fn value_for(&self, kind: CallbackKind) -> Option<&Place<dyn Handler<S>>> {
-        let is_the_pipes = matches!(kind, CallbackKind::Data | CallbackKind::End);
-        (!(is_the_pipes && self.piped.get())).then_some(&self.handlers.value)
+        let is_the_pipes = kind == CallbackKind::End && !self.state.is(Facts::VALUE_READS);
+        let value = (!is_the_pipes).then_some(&self.handlers.value);
+        let to_value = value.and_then(|value| {
+            value.lend(&self.core, |handler, label| {
+                let label = label.with_kind(kind);
+                self.call(label, || {
+                    method(handler, stream);
+                    Ok(())
+                });
+            })
+        });
+        let called = to_value.or_else(|| {
+            let place = place(self.handlers.extras()?);
+            place.lend(&self.core, |handler, label| {
+                self.call(label.with_kind(kind), || handler(stream));
+            })
+        });
+        called.is_some()
     }
 
     /// Tells the handler value that the stream is open, if it does not know. It may close or pause
     /// the stream: whoever has more to tell looks again.
     #[inline]
     pub(crate) fn tell_open(self: &Rc<Self>) {
-        if self.open_owed.get() {
+        if self.state.is(Facts::OPEN_OWED) {
             self.emit_open();
         }
     }
 
     #[cold]
     fn emit_open(self: &Rc<Self>) {
-        self.open_owed.set(false);
-        if !self.closed.get() {
+        self.state.clear(Facts::OPEN_OWED);
+        if !self.state.is(Facts::CLOSED) {
             let stream = S::of_flow(Rc::clone(self));
-            self.emit(CallbackKind::Open, &stream, |handler, s| handler.open(s), &Place::default());
+            self.handlers.value.lend(&self.core, |handler, label| {
+                let label = label.with_kind(CallbackKind::Open);
+                self.call(label, || {
+                    handler.open(&stream);
+                    Ok(())
+                });
+            });
         }
     }
 
     /// Tells of an I/O error, and closes the stream.
     pub(crate) fn fail(self: &Rc<Self>, error: Error) {
-        self.failed.set(true);
+        self.state.set(Facts::FAILED);
         self.tell_open();
-        if self.closed.get() {
+        if self.state.is(Facts::CLOSED) {
             return;
         }
         let stream = S::of_flow(Rc::clone(self));
-        let handlers = &self.handlers;
-        if let Some(mut handler) = handlers.value.lend(CallbackKind::Error) {
-            self.call(handler.label, move || {
-                handler.error(&stream, error);
+        self.emit_error(&stream, error);
+        self.close();
+    }
+
+    fn emit_error(self: &Rc<Self>, stream: &S, error: Error) {
+        let kind = CallbackKind::Error;
+        let mut error = Some(error);
+        let told = self.handlers.value.lend(&self.core, |handler, label| {
+            let label = label.with_kind(kind);
+            let error = error.take();
+            self.call(label, || {
+                error.into_iter().for_each(|error| handler.error(stream, error));
                 Ok(())
             });
-        } else if let Some(mut handler) = handlers.error.lend(CallbackKind::Error) {
-            self.call(handler.label, move || handler(&stream, error));
-        } else {
+        });
+        told.or_else(|| {
+            self.handlers.extras()?.error.lend(&self.core, |handler, label| {
+                let label = label.with_kind(kind);
+                let error = error.take();
+                self.call(label, || error.map_or(Ok(()), |error| handler(stream, error)));
+            })
+        });
+        if let Some(error) = error {
             self.log_failure(&error);
         }
-        self.close();
     }
 
     /// The same for a failure that was met inside a call of the user's: told in the next turn.
     pub(crate) fn fail_later(self: &Rc<Self>, error: Error) {
-        if self.closed.get() || self.failed.replace(true) {
+        if self.state.is(Facts::CLOSED) || self.state.replace(Facts::FAILED, true) {
             return;
         }
         let flow = Rc::clone(self);
@@ -240,7 +220,7 @@ impl<S: ByteStream> Flow<S> {
 
     /// Closes the descriptor now, whatever is queued, and calls back in the Close phase.
     pub(crate) fn close(self: &Rc<Self>) {
-        if self.closed.replace(true) {
+        if self.state.replace(Facts::CLOSED, true) {
             return;
         }
         event::resource("close", S::NAME, self.key.to_word(), self.label);
@@ -255,6 +235,7 @@ impl<S: ByteStream> Flow<S> {
     fn shut(&self) {
         let io = self.io.take();
         self.queue.borrow_mut().clear();
+        self.queue_changed();
         self.activity.set_active(&self.core, false);
         self.stop_idle_timer();
         let held = io.and_then(|mut io| self.core.deregister(self.key, &mut io));
@@ -266,36 +247,45 @@ impl<S: ByteStream> Flow<S> {
     fn finish(self: &Rc<Self>) {
         let stream = S::of_flow(Rc::clone(self));
         let kind = CallbackKind::Close;
-        self.emit(kind, &stream, |handler, stream| handler.close(stream), &self.handlers.close);
+        self.emit(kind, &stream, |handler, stream| handler.close(stream), |extras| &extras.close);
+        let then = self.handlers.extras().map(|extras| extras.after_close.take());
+        self.state.clear(Facts::HAS_READER);
         self.core.drop_value(self.label, self.handlers.retire());
-        self.after_drain.take();
-        self.after_close.take().into_iter().for_each(|then| then());
+        then.into_iter().flatten().for_each(|then| then());
     }
 
     /// Called when a handle is dropped: the last one takes an unowned stream with it, once what
     /// it accepted is sent.
     #[inline]
     pub(crate) fn handle_dropped(self: &Rc<Self>) {
-        if Rc::strong_count(self) == 1 && !self.closed.get() {
+        if Rc::strong_count(self) == 1 && !self.state.is(Facts::CLOSED) {
             self.forget();
         }
     }
 
     #[cold]
     fn forget(self: &Rc<Self>) {
-        if self.queue.borrow().is_empty() || self.failed.get() {
+        if !self.state.of(Facts::QUEUED | Facts::FAILED, Facts::QUEUED) {
             return self.close();
         }
-        self.forgotten.set(true);
+        self.state.set(Facts::FORGOTTEN);
         self.core.hold(self.key, Rc::clone(self) as Rc<dyn Source>);
         self.end();
     }
 
+    /// Keeps the facts about the queue, after each change of it or of the mark.
+    pub(crate) fn queue_changed(&self) {
+        let length = self.queue.borrow().length();
+        self.state.put(Facts::QUEUED, length > 0);
+        self.state.put(Facts::FULL, length > self.high_water_mark.get());
+    }
+
     /// Active: being read, or with something to send.
     pub(crate) fn update_activity(&self) {
-        let reads = self.handlers.has_reader() && !self.paused.get() && !self.read_ended.get();
-        let sends = !self.queue.borrow().is_empty();
-        let active = !self.closed.get() && (reads || sends || self.is_awaited());
+        let reads =
+            self.state.of(Facts::HAS_READER | Facts::PAUSED | Facts::READ_ENDED, Facts::HAS_READER);
+        let busy = reads || self.state.is(Facts::QUEUED) || self.is_awaited();
+        let active = busy && !self.state.is(Facts::CLOSED);
         self.activity.set_active(&self.core, active);
     }
 
@@ -325,15 +315,15 @@ impl<S: ByteStream> Flow<S> {
 
     fn state(&self) -> &'static str {
         let (reads, writes) = self.awaited_for();
-        if !self.queue.borrow().is_empty() || writes {
+        if self.state.is(Facts::QUEUED) || writes {
             "writing to"
         } else if reads {
             "reading"
-        } else if self.paused.get() {
+        } else if self.state.is(Facts::PAUSED) {
             "paused"
-        } else if self.read_ended.get() {
+        } else if self.state.is(Facts::READ_ENDED) {
             "half open to"
-        } else if self.handlers.has_reader() {
+        } else if self.state.is(Facts::HAS_READER) {
             "reading"
         } else {
             "idle"
@@ -342,11 +332,11 @@ impl<S: ByteStream> Flow<S> {
 }
 
 impl<S: ByteStream> Source for Flow<S> {
-    fn ready(self: Rc<Self>, readiness: Readiness) {
-        self.readiness.set(self.readiness.get() | readiness);
+    fn ready(self: Rc<Self>, readiness: Readiness, buffer: &mut [u8]) {
+        self.state.note(readiness);
         if readiness == Readiness::NONE {
-            self.requeued.set(false);
-        } else if self.requeued.get() {
+            self.state.clear(Facts::REQUEUED);
+        } else if self.state.is(Facts::REQUEUED) {
             // It has had its share of this turn, or will have it in the next.
             return;
         }
@@ -354,10 +344,14 @@ impl<S: ByteStream> Source for Flow<S> {
         let stream = S::of_flow(self);
         let flow = stream.flow();
         flow.tell_open();
-        flow.write_ready(&stream);
-        flow.read_ready(&stream);
+        if flow.state.is(Facts::QUEUED) {
+            flow.write_ready(&stream);
+        }
+        flow.read_ready(&stream, buffer);
         #[cfg(feature = "async")]
-        flow.wake_waiters();
+        if flow.is_awaited() {
+            flow.wake_waiters();
+        }
     }
 
     fn describe(&self) -> Resource {
@@ -374,12 +368,11 @@ impl<S: ByteStream> Source for Flow<S> {
     }
 
     fn abandon(&self) {
-        self.closed.set(true);
+        self.state.set(Facts::CLOSED);
         self.shut();
+        self.state.clear(Facts::HAS_READER);
         drop(self.handlers.retire());
         #[cfg(feature = "async")]
         drop(self.waiters.take_all());
-        self.after_drain.take();
-        self.after_close.take();
     }
 }

@@ -13,6 +13,7 @@ use crate::event_loop::Timer;
 use crate::event_loop::timers::Body;
 use crate::stream::ByteStream;
 use crate::stream::flow::Flow;
+use crate::stream::state::Facts;
 use crate::trace::{CallbackKind, Label};
 
 /// A stream's idle timeout.
@@ -25,14 +26,14 @@ pub(crate) struct Idle {
 impl<S: ByteStream> Flow<S> {
     pub(crate) fn set_idle_timeout(self: &Rc<Self>, label: Label, timeout: Option<Duration>) {
         self.stop_idle_timer();
-        if let (Some(timeout), false) = (timeout, self.closed.get()) {
+        if let (Some(timeout), false) = (timeout, self.state.is(Facts::CLOSED)) {
             self.touch();
             self.start_idle_timer(label, timeout, timeout);
         }
     }
 
     pub(crate) fn stop_idle_timer(&self) {
-        if let Some(idle) = self.idle.take() {
+        if let Some(idle) = self.handlers.extras().and_then(|extras| extras.watch.take()) {
             idle.timer.clear();
         }
     }
@@ -48,11 +49,15 @@ impl<S: ByteStream> Flow<S> {
             }
         }));
         let timer = self.core.start_timer(label, millis, body, false);
-        self.idle.set(Some(Idle { timeout, label, timer }));
+        match self.handlers.extras_to_fill() {
+            Some(extras) => extras.watch.set(Some(Idle { timeout, label, timer })),
+            None => timer.clear(),
+        }
     }
 
     fn look_whether_idle(self: &Rc<Self>) {
-        let Some(Idle { timeout, label, .. }) = self.idle.take() else { return };
+        let watch = self.handlers.extras().and_then(|extras| extras.watch.take());
+        let Some(Idle { timeout, label, .. }) = watch else { return };
         let quiet = self.core.clock.cached().saturating_sub(self.last_active.get());
         match nanos(timeout).checked_sub(quiet) {
             None | Some(0) => {
@@ -67,13 +72,13 @@ impl<S: ByteStream> Flow<S> {
     /// With nobody to ask, an idle stream has failed.
     fn emit_idle(self: &Rc<Self>) {
         self.tell_open();
-        if self.closed.get() {
+        if self.state.is(Facts::CLOSED) {
             return;
         }
         let stream = S::of_flow(Rc::clone(self));
         let kind = CallbackKind::Idle;
-        let place = &self.handlers.idle;
-        if !self.emit(kind, &stream, |handler, stream| handler.idle(stream), place) {
+        if !self.emit(kind, &stream, |handler, stream| handler.idle(stream), |extras| &extras.idle)
+        {
             let error = IoError::new(ErrorKind::TimedOut, "nothing was sent or received");
             self.fail(Error::io("idle", error));
         }

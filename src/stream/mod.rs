@@ -18,6 +18,7 @@ mod pipe;
 mod poll;
 mod queue;
 mod read;
+mod state;
 #[cfg(feature = "async")]
 mod wakers;
 mod write;
@@ -26,11 +27,13 @@ use std::io;
 use std::rc::Rc;
 
 pub(crate) use flow::Flow;
+pub(crate) use handlers::{Extras, OnError, OnStream};
 pub use pipe::pipe;
 #[cfg(feature = "async")]
 pub use poll::Chunk;
 #[cfg(feature = "async")]
 pub(crate) use poll::Side;
+pub(crate) use state::Facts;
 #[cfg(feature = "async")]
 pub(crate) use wakers::{Ticket, Wakers};
 
@@ -142,5 +145,5 @@ pub(crate) fn attach<S: ByteStream>(core: &Loop, key: Key, io: S::Io, label: Lab
 /// Tells a new stream what its descriptor was found ready for.
 pub(crate) fn note_readiness<S: ByteStream>(stream: &S, readiness: Readiness) {
     let flow = stream.flow();
-    flow.readiness.set(flow.readiness.get() | readiness);
+    flow.state.note(readiness);
 }

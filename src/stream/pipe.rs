@@ -3,7 +3,8 @@
 use std::rc::Rc;
 
 use crate::event_loop::core::Loop;
-use crate::stream::ByteStream;
+use crate::stream::state::Facts;
+use crate::stream::{ByteStream, OnStream};
 use crate::trace::{At, CallbackKind};
 
 /// Sends what comes from one stream into another, no faster than the other takes it.
@@ -39,25 +40,23 @@ pub fn pipe<A: ByteStream, B: ByteStream>(from: &A, to: &B) {
 
 fn connect<A: ByteStream, B: ByteStream>(core: &Loop, at: At, from: &A, to: &B) {
     let (source, sink) = (from.flow(), to.flow());
-    if source.closed.get() || sink.closed.get() {
+    if source.state.is(Facts::CLOSED) || sink.state.is(Facts::CLOSED) {
         // There is nobody left to tell of it later.
         source.close();
         return sink.close();
     }
-    sink.half_open_allowed.set(true);
+    sink.state.set(Facts::HALF_OPEN_ALLOWED);
     close_together(from, to);
 
     let label = core.label(CallbackKind::Data, at);
     let target = to.clone();
-    source.handlers.end.fill(
-        label,
-        Box::new(move |_| {
-            target.flow().end();
-            Ok(())
-        }),
-    );
+    let end: Box<OnStream<A>> = Box::new(move |_| {
+        target.flow().end();
+        Ok(())
+    });
+    source.handlers.fill(|extras| &extras.end, label, end);
     let target = to.clone();
-    source.piped.set(true);
+    source.state.clear(Facts::VALUE_READS);
     source.install_data(
         label,
         Box::new(move |from, chunk| {
@@ -70,37 +69,46 @@ fn connect<A: ByteStream, B: ByteStream>(core: &Loop, at: At, from: &A, to: &B) 
 }
 
 fn pause_until_drained<A: ByteStream, B: ByteStream>(from: &A, to: &B) {
-    if to.flow().closed.get() {
+    if to.flow().state.is(Facts::CLOSED) {
         return;
     }
     from.flow().pause();
     let from = Rc::downgrade(from.flow());
-    to.flow().after_drain.borrow_mut().push(Box::new(move || {
+    let resume: Box<dyn FnOnce()> = Box::new(move || {
         if let Some(from) = from.upgrade() {
             from.resume();
         }
-    }));
+    });
+    if let Some(extras) = to.flow().handlers.extras_to_fill() {
+        extras.after_drain.borrow_mut().push(resume);
+    }
 }
 
 /// A stream that ended in order has told the other so; one that broke off takes it along.
 fn close_together<A: ByteStream, B: ByteStream>(from: &A, to: &B) {
     let target = to.clone();
     let source = Rc::downgrade(from.flow());
-    from.flow().after_close.borrow_mut().push(Box::new(move || {
-        let in_order = source.upgrade().is_some_and(|source| source.read_ended.get());
+    after_close(from, move || {
+        let in_order = source.upgrade().is_some_and(|source| source.state.is(Facts::READ_ENDED));
         if in_order {
             target.flow().end();
         } else {
             target.flow().close();
         }
-    }));
+    });
     let source = Rc::downgrade(from.flow());
-    to.flow().after_close.borrow_mut().push(Box::new(move || {
+    after_close(to, move || {
         if let Some(source) = source.upgrade() {
             // One that has ended has nothing more to bring here, but may have much to write.
-            if !source.read_ended.get() {
+            if !source.state.is(Facts::READ_ENDED) {
                 source.close();
             }
         }
-    }));
+    });
+}
+
+fn after_close<S: ByteStream>(stream: &S, then: impl FnOnce() + 'static) {
+    if let Some(extras) = stream.flow().handlers.extras_to_fill() {
+        extras.after_close.borrow_mut().push(Box::new(then));
+    }
 }

@@ -11,11 +11,11 @@ use std::task::{Context, Poll, Waker};
 
 use crate::error::{Error, Result};
 use crate::event_loop::core::Loop;
-use crate::reactor::Readiness;
 use crate::stream::flow::Flow;
+use crate::stream::state::Facts;
 use crate::stream::wakers::{Ticket, Wakers};
 use crate::stream::{ByteStream, Io};
-use crate::trace::{CallbackKind, Label};
+use crate::trace::CallbackKind;
 
 /// Reads and sends that one stream's futures make in a turn: one that is always ready would never
 /// let the loop go on.
@@ -124,16 +124,16 @@ impl<S: ByteStream> Flow<S> {
 
     /// Whether there may be something to read: `false` at the end.
     fn poll_readable(&self, cx: &mut Context<'_>, ticket: Ticket) -> Poll<Result<bool>> {
-        if self.handlers.has_reader() {
+        if self.state.is(Facts::HAS_READER) {
             return Poll::Ready(Err(mixed()));
         }
-        if self.read_ended.get() {
+        if self.state.is(Facts::READ_ENDED) {
             return Poll::Ready(Ok(false));
         }
-        if self.closed.get() {
+        if self.state.is(Facts::CLOSED) {
             return Poll::Ready(Err(ErrorKind::NotConnected.into()));
         }
-        if !self.readiness.get().contains(Readiness::READABLE) {
+        if !self.state.is(Facts::READABLE) {
             return self.wait(cx, ticket, Side::Read);
         }
         if self.has_had_its_share() {
@@ -151,7 +151,7 @@ impl<S: ByteStream> Flow<S> {
         };
         match received {
             Ok(0) => {
-                self.read_ended.set(true);
+                self.state.set(Facts::READ_ENDED);
                 Some(Ok(0))
             }
             Ok(length) => {
@@ -175,10 +175,10 @@ impl<S: ByteStream> Flow<S> {
         bytes: &[u8],
     ) -> Poll<Result<usize>> {
         loop {
-            if self.closed.get() || self.failed.get() {
+            if self.state.is(Facts::CLOSED | Facts::FAILED) {
                 return Poll::Ready(Err(ErrorKind::NotConnected.into()));
             }
-            if self.ending.get() {
+            if self.state.is(Facts::ENDING) {
                 let error = IoError::new(ErrorKind::BrokenPipe, "`end` was called before");
                 return Poll::Ready(Err(Error::io("write", error)));
             }
@@ -189,7 +189,7 @@ impl<S: ByteStream> Flow<S> {
                 self.requeue();
                 return self.wait(cx, ticket, Side::Write);
             }
-            if !self.is_writable() || !self.queue.borrow().is_empty() {
+            if !self.state.of(Facts::QUEUED | Facts::WRITABLE, Facts::WRITABLE) {
                 return self.wait(cx, ticket, Side::Write);
             }
             match self.send_once(bytes) {
@@ -202,10 +202,10 @@ impl<S: ByteStream> Flow<S> {
 
     /// Waits until all that was accepted is handed to the system.
     pub(crate) fn poll_flush(&self, cx: &mut Context<'_>, ticket: Ticket) -> Poll<Result<()>> {
-        if self.queue.borrow().is_empty() {
+        if !self.state.is(Facts::QUEUED) {
             return Poll::Ready(Ok(()));
         }
-        if self.closed.get() || self.failed.get() {
+        if self.state.is(Facts::CLOSED | Facts::FAILED) {
             return Poll::Ready(Err(ErrorKind::NotConnected.into()));
         }
         self.wait(cx, ticket, Side::Write)
@@ -230,13 +230,11 @@ impl<S: ByteStream> Flow<S> {
 
     /// Wakes those for whom something has changed: a task for each, whose microtask is the poll.
     pub(crate) fn wake_waiters(self: &Rc<Self>) {
-        let over = self.closed.get() || self.failed.get();
-        let readiness = self.readiness.get();
-        if over || self.read_ended.get() || readiness.contains(Readiness::READABLE) {
+        let over = self.state.is(Facts::CLOSED | Facts::FAILED);
+        if over || self.state.is(Facts::READ_ENDED | Facts::READABLE) {
             self.wake(Side::Read);
         }
-        let sent = self.queue.borrow().is_empty();
-        if over || (sent && readiness.contains(Readiness::WRITABLE)) {
+        if over || self.state.of(Facts::QUEUED | Facts::WRITABLE, Facts::WRITABLE) {
             self.wake(Side::Write);
         }
     }
@@ -254,7 +252,7 @@ impl<S: ByteStream> Flow<S> {
 
     fn wake(self: &Rc<Self>, side: Side) {
         for waker in self.waiters.of(side).take_each() {
-            let label = Label { kind: CallbackKind::Future, ..self.label };
+            let label = self.label.with_kind(CallbackKind::Future);
             self.core.task(label, || {
                 waker.wake();
                 Ok(())

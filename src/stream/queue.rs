@@ -24,10 +24,6 @@ impl WriteQueue {
         self.length
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.length == 0
-    }
-
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.length += bytes.len();
         match self.chunks.back_mut() {

@@ -4,10 +4,10 @@ use std::io::{self, ErrorKind};
 use std::rc::Rc;
 
 use crate::error::Error;
-use crate::reactor::Readiness;
 #[cfg(feature = "async")]
 use crate::stream::Side;
 use crate::stream::flow::Flow;
+use crate::stream::state::Facts;
 use crate::stream::{ByteStream, Io};
 use crate::trace::CallbackKind;
 
@@ -15,11 +15,16 @@ use crate::trace::CallbackKind;
 /// waiting.
 const SENDS_PER_TURN: usize = 16;
 
+/// What decides whether bytes are sent at once.
+const SENDS: Facts = Facts::WRITABLE
+    .and(Facts::QUEUED)
+    .and(Facts::CORKED)
+    .and(Facts::ENDING)
+    .and(Facts::FAILED)
+    .and(Facts::CLOSED);
+
 impl<S: ByteStream> Flow<S> {
     pub(crate) fn write(self: &Rc<Self>, bytes: &[u8]) -> bool {
-        if !self.accepts() {
-            return false;
-        }
         let Some(sent) = self.send_at_once(bytes) else { return false };
         if sent < bytes.len() {
             self.queue.borrow_mut().push(&bytes[sent..]);
@@ -29,9 +34,6 @@ impl<S: ByteStream> Flow<S> {
     }
 
     pub(crate) fn write_owned(self: &Rc<Self>, bytes: Vec<u8>) -> bool {
-        if !self.accepts() {
-            return false;
-        }
         let Some(sent) = self.send_at_once(&bytes) else { return false };
         if sent < bytes.len() {
             self.queue.borrow_mut().push_owned(bytes, sent);
@@ -40,30 +42,14 @@ impl<S: ByteStream> Flow<S> {
         self.has_room()
     }
 
-    /// Whether bytes can be accepted; a write after the end is a mistake, and fails the stream.
-    fn accepts(self: &Rc<Self>) -> bool {
-        if self.closed.get() || self.failed.get() {
-            return false;
-        }
-        if self.ending.get() {
-            let error = io::Error::new(ErrorKind::BrokenPipe, "`end` was called before");
-            self.fail_later(Error::io("write", error));
-            return false;
-        }
-        true
-    }
-
-    /// Sends what the system takes now, if nothing is queued in front. `None` if that failed.
+    /// Sends what the system takes now, if nothing is queued in front. `None` if the bytes are not
+    /// accepted, or if that failed.
+    #[inline]
     fn send_at_once(self: &Rc<Self>, bytes: &[u8]) -> Option<usize> {
-        let free = self.queue.borrow().is_empty() && !self.corked.get();
-        if !free || !self.is_writable() || bytes.is_empty() {
-            return Some(0);
+        if !self.state.of(SENDS, Facts::WRITABLE) || bytes.is_empty() {
+            return self.accepts().then_some(0);
         }
-        let sent = match &*self.io.borrow() {
-            Some(io) => io.send(bytes),
-            None => return None,
-        };
-        match self.note_sent(sent, bytes.len()) {
+        match self.send_once(bytes) {
             Ok(sent) => Some(sent),
             Err(error) => {
                 self.fail_later(Error::io("write", error));
@@ -72,28 +58,43 @@ impl<S: ByteStream> Flow<S> {
         }
     }
 
+    /// Whether bytes can be accepted; a write after the end is a mistake, and fails the stream.
+    #[cold]
+    fn accepts(self: &Rc<Self>) -> bool {
+        if self.state.is(Facts::CLOSED | Facts::FAILED) {
+            return false;
+        }
+        if self.state.is(Facts::ENDING) {
+            let error = io::Error::new(ErrorKind::BrokenPipe, "`end` was called before");
+            self.fail_later(Error::io("write", error));
+            return false;
+        }
+        true
+    }
+
     pub(crate) fn is_writable(&self) -> bool {
-        self.readiness.get().contains(Readiness::WRITABLE)
+        self.state.is(Facts::WRITABLE)
     }
 
     /// Counts what was sent, and remembers when the system takes no more.
     fn note_sent(&self, sent: io::Result<usize>, offered: usize) -> io::Result<usize> {
         let sent = match sent {
+            Ok(sent) => sent,
             Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
             // Nothing was sent, and the next try may: the socket stays writable.
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(0),
-            other => other?,
+            Err(error) => return Err(error),
         };
         if sent < offered {
-            self.readiness.set(self.readiness.get().without(Readiness::WRITABLE));
+            self.state.clear(Facts::WRITABLE);
         }
         self.bytes_written.set(self.bytes_written.get() + sent as u64);
         self.touch();
         Ok(sent)
     }
 
-    /// One send for a future, which holds the bytes itself.
-    #[cfg(feature = "async")]
+    /// One send, past the queue.
+    #[inline(always)]
     pub(crate) fn send_once(&self, bytes: &[u8]) -> io::Result<usize> {
         let sent = match &*self.io.borrow() {
             Some(io) => io.send(bytes),
@@ -103,30 +104,34 @@ impl<S: ByteStream> Flow<S> {
     }
 
     fn queued(&self) {
+        self.queue_changed();
         self.update_activity();
-        if self.is_writable() && !self.corked.get() {
+        if self.is_writable() && !self.state.is(Facts::CORKED) {
             self.requeue();
         }
     }
 
     /// What `write` returns: whether the queue is below the mark. If not, `drain` will follow.
     fn has_room(&self) -> bool {
-        let length = self.queue.borrow().length();
-        let room = length == 0 || length < self.high_water_mark.get();
+        if !self.state.is(Facts::QUEUED) {
+            return true;
+        }
+        let room = self.queue.borrow().length() < self.high_water_mark.get();
         if !room {
-            self.needs_drain.set(true);
+            self.state.set(Facts::NEEDS_DRAIN);
         }
         room
     }
 
+    #[cold]
     /// Sends what is queued, as the socket has become writable, and does what waited for that.
     pub(crate) fn write_ready(self: &Rc<Self>, stream: &S) {
-        if self.queue.borrow().is_empty() || self.corked.get() || self.failed.get() {
+        if !self.state.of(Facts::QUEUED | Facts::CORKED | Facts::FAILED, Facts::QUEUED) {
             return;
         }
         match self.send_queued() {
             Err(error) => self.fail(Error::io("write", error)),
-            Ok(()) if self.queue.borrow().is_empty() => self.drained(stream),
+            Ok(()) if !self.state.is(Facts::QUEUED) => self.drained(stream),
             Ok(()) if self.is_writable() => self.requeue(),
             Ok(()) => {}
         }
@@ -134,12 +139,13 @@ impl<S: ByteStream> Flow<S> {
 
     fn send_queued(&self) -> io::Result<()> {
         for _ in 0..SENDS_PER_TURN {
-            if !self.is_writable() || self.queue.borrow().is_empty() {
+            if !self.state.of(Facts::WRITABLE | Facts::QUEUED, Facts::WRITABLE | Facts::QUEUED) {
                 break;
             }
             let (sent, offered) = self.send_front();
             let sent = self.note_sent(sent, offered)?;
             self.queue.borrow_mut().advance(sent);
+            self.queue_changed();
         }
         Ok(())
     }
@@ -160,40 +166,45 @@ impl<S: ByteStream> Flow<S> {
     /// The queue is empty: whoever waited for that goes on.
     fn drained(self: &Rc<Self>, stream: &S) {
         self.update_activity();
-        if self.needs_drain.replace(false) && !self.ending.get() {
+        if self.state.replace(Facts::NEEDS_DRAIN, false) && !self.state.is(Facts::ENDING) {
             let kind = CallbackKind::Drain;
-            self.emit(kind, stream, |handler, stream| handler.drain(stream), &self.handlers.drain);
+            self.emit(
+                kind,
+                stream,
+                |handler, stream| handler.drain(stream),
+                |extras| &extras.drain,
+            );
         }
         // Not while it is borrowed: what is called may pipe anew.
-        let then = self.after_drain.take();
-        then.into_iter().for_each(|then| then());
-        if self.ending.get() && self.queue.borrow().is_empty() {
+        let then = self.handlers.extras().map(|extras| extras.after_drain.take());
+        then.into_iter().flatten().for_each(|then| then());
+        if self.state.of(Facts::ENDING | Facts::QUEUED, Facts::ENDING) {
             self.finish_writing();
         }
     }
 
     /// Ends this side, once the queue is written.
     pub(crate) fn end(self: &Rc<Self>) {
-        if self.closed.get() || self.failed.get() || self.ending.replace(true) {
+        if self.state.is(Facts::CLOSED | Facts::FAILED) || self.state.replace(Facts::ENDING, true) {
             return;
         }
         // A future that waits to write learns that it is too late.
         #[cfg(feature = "async")]
         self.wake_now(Side::Write);
-        if self.queue.borrow().is_empty() {
+        if !self.state.is(Facts::QUEUED) {
             self.finish_writing();
         }
     }
 
     fn finish_writing(self: &Rc<Self>) {
-        if self.closed.get() {
+        if self.state.is(Facts::CLOSED) {
             return;
         }
         // Closing says the same to the peer, and a system call less does it.
-        if self.read_ended.get() || self.forgotten.get() {
+        if self.state.is(Facts::READ_ENDED | Facts::FORGOTTEN) {
             return self.close();
         }
-        self.write_ended.set(true);
+        self.state.set(Facts::WRITE_ENDED);
         let shut = self.io.borrow().as_ref().map(Io::shut_down_write);
         match shut {
             // A reset that nobody has read yet: the read tells what happened, as in Node.
@@ -205,7 +216,7 @@ impl<S: ByteStream> Flow<S> {
 
     /// Holds writes back until `uncork`, or until the checkpoint of this task is over.
     pub(crate) fn cork(self: &Rc<Self>) {
-        if !self.corked.replace(true) {
+        if !self.state.replace(Facts::CORKED, true) {
             // A handle: if it is the last one by then, its drop ends the stream.
             let stream = S::of_flow(Rc::clone(self));
             self.core.at_end_of_checkpoint(Box::new(move || {
@@ -217,7 +228,8 @@ impl<S: ByteStream> Flow<S> {
 
     /// Sends what was held back. What follows from that is told in the next turn.
     pub(crate) fn uncork(self: &Rc<Self>) {
-        if !self.corked.replace(false) || self.closed.get() || self.failed.get() {
+        if !self.state.replace(Facts::CORKED, false) || self.state.is(Facts::CLOSED | Facts::FAILED)
+        {
             return;
         }
         match self.send_queued() {
@@ -228,13 +240,13 @@ impl<S: ByteStream> Flow<S> {
 
     fn uncorked(self: &Rc<Self>) {
         self.update_activity();
-        let empty = self.queue.borrow().is_empty();
-        if empty && self.ending.get() {
+        let empty = !self.state.is(Facts::QUEUED);
+        if empty && self.state.is(Facts::ENDING) {
             self.finish_writing();
         } else if self.is_writable() && (!empty || self.is_awaited()) {
             self.requeue();
         }
-        if empty && self.needs_drain.get() {
+        if empty && self.state.is(Facts::NEEDS_DRAIN) {
             let stream = S::of_flow(Rc::clone(self));
             self.core.defer(self.label, move |_| stream.flow().drained_by_uncork(&stream));
         }
@@ -242,7 +254,7 @@ impl<S: ByteStream> Flow<S> {
 
     fn drained_by_uncork(self: &Rc<Self>, stream: &S) {
         self.tell_open();
-        if !self.closed.get() && self.queue.borrow().is_empty() {
+        if !self.state.is(Facts::CLOSED | Facts::QUEUED) {
             self.drained(stream);
             self.go_on_reading();
         }

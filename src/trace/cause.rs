@@ -14,9 +14,20 @@ pub(crate) struct Cause(u32);
 
 impl Cause {
     pub(crate) const OUTSIDE: Cause = Cause(0);
+
+    #[inline]
+    pub(crate) fn at(index: u32) -> Cause {
+        Cause(index)
+    }
+
+    #[inline]
+    pub(crate) fn index(self) -> u32 {
+        self.0
+    }
 }
 
-/// More sites than a program has; a generated one that has them loses links, and nothing else.
+/// More sites than a program has; a generated one that has them loses links, and nothing else. A
+/// `Label` has 24 bits for them.
 const MOST_NODES: usize = 1 << 14;
 
 #[derive(Debug)]
@@ -95,8 +106,8 @@ impl Causes {
     pub(crate) fn chain(&self) -> Vec<Frame> {
         let nodes = self.nodes.borrow();
         let Some(label) = self.running.get() else { return Vec::new() };
-        let mut frames = vec![Frame { kind: label.kind, at: label.at }];
-        let mut cause = label.cause;
+        let mut frames = vec![Frame { kind: label.kind(), at: label.at }];
+        let mut cause = label.cause();
         while cause != Cause::OUTSIDE {
             let node = &nodes[cause.0 as usize];
             frames.push(Frame { kind: node.kind, at: node.at });
@@ -111,15 +122,15 @@ impl Causes {
             return found;
         }
         if nodes.len() == MOST_NODES {
-            return label.cause;
+            return label.cause();
         }
         let new = nodes.len() as u32;
-        let parent = &mut nodes[label.cause.0 as usize];
+        let parent = &mut nodes[label.cause().0 as usize];
         let next_sibling = std::mem::replace(&mut parent.first_child, new);
         nodes.push(Node {
-            kind: label.kind,
+            kind: label.kind(),
             at: label.at,
-            parent: label.cause,
+            parent: label.cause(),
             first_child: 0,
             next_sibling,
         });
@@ -128,7 +139,7 @@ impl Causes {
 }
 
 fn child(nodes: &[Node], label: Label) -> Option<Cause> {
-    let mut next = nodes[label.cause.0 as usize].first_child;
+    let mut next = nodes[label.cause().0 as usize].first_child;
     while next != 0 {
         let node = &nodes[next as usize];
         if is_site(node, label) {
@@ -140,7 +151,7 @@ fn child(nodes: &[Node], label: Label) -> Option<Cause> {
 }
 
 fn ancestor(nodes: &[Node], label: Label) -> Option<Cause> {
-    let mut cause = label.cause;
+    let mut cause = label.cause();
     while cause != Cause::OUTSIDE {
         let node = &nodes[cause.0 as usize];
         if is_site(node, label) {
@@ -153,5 +164,5 @@ fn ancestor(nodes: &[Node], label: Label) -> Option<Cause> {
 
 /// By address first: one line has one `Location` nearly always, and the compiler may still make two.
 fn is_site(node: &Node, label: Label) -> bool {
-    node.kind == label.kind && (std::ptr::eq(node.at, label.at) || node.at == label.at)
+    node.kind == label.kind() && (std::ptr::eq(node.at, label.at) || node.at == label.at)
 }

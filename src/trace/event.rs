@@ -99,20 +99,20 @@ pub(crate) fn is_tracing() -> bool {
 #[cold]
 pub(crate) fn task(counters: &Counters, causes: &Causes, phase: &str, label: Label) -> EnteredSpan {
     let (turn, id) = (counters.turns.get(), counters.tasks.get());
-    let (kind, at) = (label.kind, Line(label.at));
-    let cause = causes.line(label.cause).map(|at| field::display(Line(at)));
+    let (kind, at) = (label.kind(), Line(label.at));
+    let cause = causes.line(label.cause()).map(|at| field::display(Line(at)));
     let span = trace_span!(target: TASK, "task", turn, phase, %kind, id, %at).entered();
     trace!(name: "task", target: TASK, turn, phase, %kind, id, %at, cause, "task");
     span
 }
 
 pub(crate) fn queued(label: Label) {
-    let (kind, at) = (label.kind, Line(label.at));
+    let (kind, at) = (label.kind(), Line(label.at));
     trace!(name: "queued", target: TASK, %kind, %at, "queued");
 }
 
 pub(crate) fn microtask(label: Label) {
-    let (kind, at) = (label.kind, Line(label.at));
+    let (kind, at) = (label.kind(), Line(label.at));
     trace!(name: "microtask", target: MICRO, %kind, %at, "microtask");
 }
 
@@ -196,14 +196,15 @@ pub(crate) fn future_left(label: Label) {
 
 /// A callback that failed when the loop had ended already.
 pub(crate) fn late_failure(label: Label, error: &Error) {
-    let (kind, at) = (label.kind, Line(label.at));
+    let (kind, at) = (label.kind(), Line(label.at));
     warn!(name: "late_failure", target: RUN, %kind, %at, %error, "failed after the end");
 }
 
-pub(crate) fn slow(label: Label, took: Nanos, limit: Nanos, times: u64) {
-    let (kind, at) = (label.kind, Line(label.at));
+/// `tasks` of one line in a row took that long together.
+pub(crate) fn slow(label: Label, tasks: u64, took: Nanos, limit: Nanos, times: u64) {
+    let (kind, at) = (label.kind(), Line(label.at));
     let (took_ms, limit_ms) = (took / NANOS_PER_MILLI, limit / NANOS_PER_MILLI);
-    warn!(name: "slow", target: WATCH, %kind, %at, took_ms, limit_ms, times, "slow task");
+    warn!(name: "slow", target: WATCH, %kind, %at, tasks, took_ms, limit_ms, times, "slow task");
 }
 
 pub(crate) fn slow_turn(turn: u64, tasks: u64, took: Nanos, limit: Nanos) {
@@ -212,7 +213,7 @@ pub(crate) fn slow_turn(turn: u64, tasks: u64, took: Nanos, limit: Nanos) {
 }
 
 pub(crate) fn starved(label: Label, took: Nanos, limit: Nanos, waiting: &str, times: u64) {
-    let (kind, at) = (label.kind, Line(label.at));
+    let (kind, at) = (label.kind(), Line(label.at));
     let (took_ms, limit_ms) = (took / NANOS_PER_MILLI, limit / NANOS_PER_MILLI);
     warn!(
         name: "starved", target: WATCH, %kind, %at, took_ms, limit_ms, waiting, times,

@@ -76,6 +76,37 @@ pub enum CallbackKind {
 }
 
 impl CallbackKind {
+    /// In the order of their discriminants.
+    const ALL: [CallbackKind; 27] = [
+        CallbackKind::Main,
+        CallbackKind::Enter,
+        CallbackKind::Timeout,
+        CallbackKind::Interval,
+        CallbackKind::Timer,
+        CallbackKind::Immediate,
+        CallbackKind::Frame,
+        CallbackKind::Prepare,
+        CallbackKind::Tick,
+        CallbackKind::Microtask,
+        CallbackKind::Reaction,
+        CallbackKind::Future,
+        CallbackKind::Hosted,
+        CallbackKind::Posted,
+        CallbackKind::Completion,
+        CallbackKind::Connection,
+        CallbackKind::Open,
+        CallbackKind::Data,
+        CallbackKind::End,
+        CallbackKind::Drain,
+        CallbackKind::Idle,
+        CallbackKind::Message,
+        CallbackKind::Abort,
+        CallbackKind::Error,
+        CallbackKind::Close,
+        CallbackKind::BeforeExit,
+        CallbackKind::Exit,
+    ];
+
     /// The name in logs: `timeout`, `microtask`, `data`.
     pub fn name(self) -> &'static str {
         match self {
@@ -117,13 +148,49 @@ impl fmt::Display for CallbackKind {
 }
 
 /// What is known of a callback before it runs.
-#[derive(Clone, Copy, Debug)]
+///
+/// Two words, so that it travels in registers: every task has one.
+#[derive(Clone, Copy)]
 pub(crate) struct Label {
-    pub(crate) kind: CallbackKind,
     /// Where it was registered.
     pub(crate) at: At,
+    /// The kind in the low bits, the cause above it.
+    kind_and_cause: u32,
+}
+
+impl Label {
+    const KIND_BITS: u32 = 8;
+
+    /// What stands where there is no callback yet.
+    pub(crate) const NOBODY: Label = Label { at: Location::caller(), kind_and_cause: 0 };
+
+    #[inline]
+    pub(crate) fn new(kind: CallbackKind, at: At, cause: Cause) -> Label {
+        Label { at, kind_and_cause: cause.index() << Label::KIND_BITS | kind as u32 }
+    }
+
+    /// The same for another call of the same registration.
+    #[inline]
+    pub(crate) fn with_kind(self, kind: CallbackKind) -> Label {
+        Label::new(kind, self.at, self.cause())
+    }
+
+    pub(crate) fn kind(self) -> CallbackKind {
+        let mask = (1 << Label::KIND_BITS) - 1;
+        CallbackKind::ALL[(self.kind_and_cause & mask) as usize]
+    }
+
     /// What was running when it was registered.
-    pub(crate) cause: Cause,
+    #[inline]
+    pub(crate) fn cause(self) -> Cause {
+        Cause::at(self.kind_and_cause >> Label::KIND_BITS)
+    }
+}
+
+impl fmt::Debug for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind(), Line(self.at))
+    }
 }
 
 /// A source line as logs show it: `src/main.rs:41`.
@@ -132,5 +199,21 @@ pub(crate) struct Line(pub(crate) At);
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.0.file(), self.0.line())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_keeps_kind_line_and_cause() {
+        let at = Location::caller();
+        for kind in CallbackKind::ALL {
+            for cause in [Cause::OUTSIDE, Cause::at(1), Cause::at((1 << 14) - 1)] {
+                let label = Label::new(CallbackKind::Main, at, cause).with_kind(kind);
+                assert_eq!((label.kind(), label.at, label.cause()), (kind, at, cause));
+            }
+        }
     }
 }
