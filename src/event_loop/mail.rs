@@ -3,13 +3,15 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 
 use crate::event_loop::core::Core;
 use crate::event_loop::phase::Work;
+use crate::event_loop::remote::{Message, Shared};
 use crate::slots::{Key, Slots};
 use crate::trace::Resource;
 
-/// A port, as the loop sees it.
+/// A port, or whoever else gets messages, as the loop sees it.
 pub(crate) trait Mailbox {
     /// Delivers the messages that are there now, a task each. Called in Poll.
     fn deliver(self: Rc<Self>);
@@ -85,7 +87,24 @@ impl Mail {
     }
 }
 
+/// Tells the loop from another thread that a mailbox has something to deliver.
+pub(crate) struct Bell {
+    shared: Arc<Shared>,
+    key: Key,
+}
+
+impl Bell {
+    /// Has the mailbox deliver in the next Poll. Does nothing once the loop is gone.
+    pub(crate) fn ring(&self) {
+        let _ = self.shared.send(Message::Mail(self.key));
+    }
+}
+
 impl Core {
+    pub(crate) fn bell(&self, key: Key) -> Bell {
+        Bell { shared: Arc::clone(&self.shared), key }
+    }
+
     /// Puts the ports with messages into the task queue. What is posted from here on waits for the
     /// next turn, so that ports that answer each other leave room for the rest of the loop.
     pub(crate) fn take_mail(&self) {

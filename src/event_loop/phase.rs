@@ -123,6 +123,7 @@ impl Core {
                 let label = Label::new(kind, posted.at, Cause::OUTSIDE);
                 self.task(label, posted.run);
             }
+            Message::Mail(key) => self.deliver_mail(key),
             #[cfg(feature = "async")]
             Message::Wake(id) => self.wake_has_arrived(id),
         }

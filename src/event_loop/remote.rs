@@ -17,6 +17,7 @@ use crate::event_loop::phase::Work;
 #[cfg(feature = "async")]
 use crate::event_loop::wake::FutureId;
 use crate::reactor::Notifier;
+use crate::slots::Key;
 use crate::trace::At;
 
 /// What the loop shares with other threads.
@@ -36,6 +37,8 @@ pub(crate) struct Shared {
 /// What is in the inbox.
 pub(crate) enum Message {
     Call(Posted),
+    /// A mailbox has something to deliver.
+    Mail(Key),
     /// A future was woken by another thread.
     #[cfg(feature = "async")]
     Wake(FutureId),

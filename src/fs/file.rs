@@ -35,12 +35,12 @@ use crate::trace::At;
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct File(Arc<Inner>);
+pub struct File(pub(super) Arc<Inner>);
 
 #[derive(Debug)]
-struct Inner {
-    file: fs::File,
-    path: PathBuf,
+pub(super) struct Inner {
+    pub(super) file: fs::File,
+    pub(super) path: PathBuf,
 }
 
 /// Opens a file for reading.

@@ -2,7 +2,8 @@
 //!
 //! Each function makes one [`Request`], and each request is one job on one pool thread, however
 //! many system calls it takes: the file is opened, read and closed in one go. Errors are those of
-//! [`std::fs`], with what was being done in front of the message.
+//! [`std::fs`], with what was being done in front of the message. A [`ReadStream`] hands over a large
+//! file chunk by chunk.
 //!
 //! ```
 //! # fn main() -> unspin::Result<()> {
@@ -23,6 +24,12 @@
 
 mod dir;
 mod file;
+mod pipe;
+#[cfg(feature = "async")]
+mod read_futures;
+mod read_stream;
+mod reader;
+mod reading;
 
 use std::fs::{self, Metadata};
 use std::io::{self, Write};
@@ -31,6 +38,9 @@ use std::path::Path;
 
 pub use dir::{DirEntry, create_dir_all, read_dir, remove_dir_all};
 pub use file::{File, OpenOptions, create, open};
+#[cfg(feature = "async")]
+pub use read_futures::Chunk;
+pub use read_stream::{ReadOptions, ReadStream, read_stream};
 
 use crate::error::{Error, Result};
 use crate::pool::Lane;
