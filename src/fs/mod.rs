@@ -30,6 +30,7 @@ mod read_futures;
 mod read_stream;
 mod reader;
 mod reading;
+mod whole;
 
 use std::fs::{self, Metadata};
 use std::io::{self, Write};
@@ -54,7 +55,7 @@ use crate::trace::At;
 /// As [`std::fs::read`]: `NotFound`, `PermissionDenied`, `IsADirectory` and others.
 #[track_caller]
 pub fn read(path: impl AsRef<Path>) -> Request<Vec<u8>> {
-    on_path(Location::caller(), "read", path, |path| fs::read(path))
+    on_path(Location::caller(), "read", path, whole::read)
 }
 
 /// Reads a whole file as text.
@@ -64,7 +65,7 @@ pub fn read(path: impl AsRef<Path>) -> Request<Vec<u8>> {
 /// As [`read`], and `InvalidData` if it is not UTF-8.
 #[track_caller]
 pub fn read_to_string(path: impl AsRef<Path>) -> Request<String> {
-    on_path(Location::caller(), "read", path, |path| fs::read_to_string(path))
+    on_path(Location::caller(), "read", path, whole::read_to_string)
 }
 
 /// Writes a whole file: creates it, or replaces what was in it.

@@ -1,0 +1,38 @@
+//! Reading a whole file, with as few system calls as it takes.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use crate::sys::file;
+
+/// How much more room an unexpectedly long file gets at least: those of `/proc` have no length.
+const MORE: usize = 4096;
+
+/// Reads a whole file: open, look at its length, read, close. A file that is as long as it said is
+/// not asked for more, which is one read less than std makes.
+pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    let length = file.metadata()?.len();
+    let mut bytes = Vec::new();
+    // One more than there should be: room that is left tells the end.
+    bytes.try_reserve_exact(usize::try_from(length).unwrap_or(usize::MAX).saturating_add(1))?;
+    loop {
+        let room = bytes.capacity() - bytes.len();
+        match file::read_more(&file, &mut bytes) {
+            Ok(0) => return Ok(bytes),
+            Ok(read) if read < room && bytes.len() as u64 == length => return Ok(bytes),
+            Ok(_) if bytes.len() == bytes.capacity() => bytes.try_reserve(MORE)?,
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+pub(super) fn read_to_string(path: &Path) -> io::Result<String> {
+    String::from_utf8(read(path)?).map_err(|error| {
+        let what = format!("the file is no UTF-8: {}", error.utf8_error());
+        io::Error::new(io::ErrorKind::InvalidData, what)
+    })
+}
