@@ -26,15 +26,43 @@ pub(crate) struct Queued<W> {
 pub(crate) enum Microtask {
     Call(Callback),
     /// A promise reaction: what fails in it is a rejection.
-    Job(Box<dyn Job>),
+    Job(QueuedJob),
     /// The poll of a future that was woken.
     #[cfg(feature = "async")]
     Poll(FutureId),
 }
 
-/// A promise reaction. A trait of its own, so that its box is the one made when it was registered.
+/// A promise reaction. It is part of the promise that it settles: nothing is made to queue it.
 pub(crate) trait Job {
-    fn run(self: Box<Self>);
+    fn run(self: Rc<Self>);
+    /// Lets go of what it would have needed: it will never run.
+    fn abandon(self: Rc<Self>);
+}
+
+/// A job that runs, or is abandoned when it is dropped.
+pub(crate) struct QueuedJob(Option<Rc<dyn Job>>);
+
+impl QueuedJob {
+    #[inline]
+    pub(crate) fn new(job: Rc<dyn Job>) -> QueuedJob {
+        QueuedJob(Some(job))
+    }
+
+    #[inline]
+    fn run(mut self) {
+        if let Some(job) = self.0.take() {
+            job.run();
+        }
+    }
+}
+
+impl Drop for QueuedJob {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(job) = self.0.take() {
+            job.abandon();
+        }
+    }
 }
 
 /// Whether a hosted engine has run all its jobs.
@@ -147,7 +175,7 @@ impl Microtask {
     fn bytes(&self) -> usize {
         match self {
             Microtask::Call(run) => size_of_val(&**run),
-            Microtask::Job(job) => size_of_val(&**job),
+            Microtask::Job(job) => job.0.as_deref().map_or(0, size_of_val),
             #[cfg(feature = "async")]
             Microtask::Poll(_) => 0,
         }

@@ -1,21 +1,17 @@
 //! Promises and futures, each as the other.
 
-use std::cell::{Cell, RefCell};
 use std::future::{Future, IntoFuture};
 use std::panic::Location;
 use std::pin::Pin;
-use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use crate::error::{Error, Result};
-use crate::event_loop::checkpoint::Microtask;
 use crate::event_loop::context::current;
 use crate::event_loop::futures::Start;
 use crate::promise::Promise;
-use crate::promise::remains::Remains;
+use crate::promise::reactions::Ticket;
 use crate::promise::resolver::{Reason, Resolution};
-use crate::promise::shared::{Reaction, Shared};
-use crate::trace::{CallbackKind, Label};
+use crate::trace::CallbackKind;
 
 impl<T: 'static, E: Reason> Promise<T, E> {
     /// Runs a future, from its first poll at once, and gives a promise for its result: an async
@@ -53,15 +49,8 @@ impl<T: 'static, E: Reason> Promise<T, E> {
 /// Dropping it gives up this share of the value, and nothing else.
 pub struct PromiseFuture<T: 'static, E: Reason> {
     promise: Option<Promise<T, E>>,
-    waiting: Option<Rc<Waiting>>,
-}
-
-/// An `await` in the promise's list of reactions.
-struct Waiting {
-    label: Label,
-    waker: RefCell<Option<Waker>>,
-    /// The promise is settled, and the waker was woken for it.
-    woken: Cell<bool>,
+    /// From the first poll on.
+    ticket: Option<Ticket>,
 }
 
 impl<T: 'static, E: Reason> IntoFuture for Promise<T, E> {
@@ -69,7 +58,7 @@ impl<T: 'static, E: Reason> IntoFuture for Promise<T, E> {
     type IntoFuture = PromiseFuture<T, E>;
 
     fn into_future(self) -> PromiseFuture<T, E> {
-        PromiseFuture { promise: Some(self), waiting: None }
+        PromiseFuture { promise: Some(self), ticket: None }
     }
 }
 
@@ -81,54 +70,23 @@ impl<T: 'static, E: Reason> Future for PromiseFuture<T, E> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, E>> {
         let promise = self.promise.as_ref().expect("a promise was polled after it was done");
-        let Some(waiting) = &self.waiting else {
-            let waiting = Rc::new(Waiting {
-                label: promise.shared.label,
-                waker: RefCell::new(Some(cx.waker().clone())),
-                woken: Cell::new(false),
-            });
-            promise.shared.react(Box::new(Await(Rc::clone(&waiting))));
-            self.waiting = Some(waiting);
-            return Poll::Pending;
-        };
-        if !waiting.woken.get() {
-            let waker = cx.waker().clone();
-            drop(waiting.waker.replace(Some(waker)));
-            return Poll::Pending;
+        match self.ticket {
+            // Also where the promise is settled: that queues the one microtask that this costs.
+            None => self.ticket = Some(promise.shared.wake_when_settled(cx.waker())),
+            Some(ticket) if promise.is_pending() => promise.shared.wake_instead(ticket, cx.waker()),
+            Some(_) => {
+                let result = self.promise.take().and_then(Promise::take_share);
+                return result.map_or(Poll::Pending, Poll::Ready);
+            }
         }
-        let promise = self.promise.take().expect("it was there above");
-        match promise.take_share() {
-            Some(result) => Poll::Ready(result),
-            None => Poll::Pending,
-        }
+        Poll::Pending
     }
 }
 
 impl<T: 'static, E: Reason> Drop for PromiseFuture<T, E> {
     fn drop(&mut self) {
-        let waker = self.waiting.as_ref().and_then(|waiting| waiting.waker.take());
-        drop(waker);
-    }
-}
-
-struct Await(Rc<Waiting>);
-
-impl<T: 'static, E: Reason> Reaction<T, E> for Await {
-    fn label(&self) -> Label {
-        self.0.label
-    }
-
-    /// Being woken is what queues the microtask: the poll.
-    fn into_microtask(self: Box<Self>, _: Rc<Shared<T, E>>) -> Option<Microtask> {
-        self.0.woken.set(true);
-        let waker = self.0.waker.take();
-        if let Some(waker) = waker {
-            waker.wake();
+        if let (Some(promise), Some(ticket)) = (&self.promise, self.ticket) {
+            promise.shared.wake_no_more(ticket);
         }
-        None
-    }
-
-    fn into_remains(self: Box<Self>) -> Remains {
-        self
     }
 }

@@ -9,6 +9,7 @@
 mod combine;
 #[cfg(feature = "async")]
 mod future;
+mod reactions;
 mod remains;
 mod resolver;
 mod shared;
@@ -123,8 +124,8 @@ impl<T: 'static, E: Reason> Promise<T, E> {
     pub fn with_resolver() -> (Promise<T, E>, Resolver<T, E>) {
         let core = current();
         let label = core.label(CallbackKind::Reaction, Location::caller());
-        let shared = Shared::pending(&core, label);
-        (Promise { shared: Rc::clone(&shared) }, Resolver::first(shared))
+        let shared: Rc<Shared<T, E>> = Shared::pending(&core, label, ());
+        (Promise { shared: Rc::clone(&shared) }, Resolver::counted(shared))
     }
 
     /// A promise that is settled already, with reasons of any type.
@@ -134,9 +135,9 @@ impl<T: 'static, E: Reason> Promise<T, E> {
     /// If no loop is running on this thread.
     #[track_caller]
     pub fn settled(result: Result<T, E>) -> Promise<T, E> {
-        let (promise, resolver) = Promise::with_resolver();
-        resolver.settle(result);
-        promise
+        let core = current();
+        let label = core.label(CallbackKind::Reaction, Location::caller());
+        Promise { shared: Shared::settled(&core, label, result) }
     }
 
     /// Whether the promise is still neither fulfilled nor rejected.

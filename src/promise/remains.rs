@@ -19,8 +19,11 @@ thread_local! {
 }
 
 /// Drops each of them; what that leaves behind in turn, after them.
-pub(crate) fn drop_flat(remains: impl Iterator<Item = Remains>) {
-    let mut remains = Some(remains.collect::<VecDeque<_>>());
+pub(crate) fn drop_flat(remains: Vec<Remains>) {
+    if remains.is_empty() {
+        return;
+    }
+    let mut remains = Some(VecDeque::from(remains));
     let nested = LEFT.try_with(|left| match &mut *left.borrow_mut() {
         Some(left) => {
             left.extend(remains.take().into_iter().flatten());

@@ -1,15 +1,16 @@
 //! What settles a promise, and with what.
 
+use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
 
 use crate::error::{Error, Result};
-use crate::event_loop::checkpoint::{Job, Microtask};
+use crate::event_loop::checkpoint::{Job, Microtask, QueuedJob};
 use crate::promise::Promise;
+use crate::promise::reactions::Reaction;
 use crate::promise::remains::Remains;
-use crate::promise::shared::{Call, Reaction, Shared};
+use crate::promise::shared::{Call, Shared};
 use crate::promise::then;
-use crate::trace::Label;
 
 /// What a promise may be rejected with: anything that can be shown, and made from an [`Error`] (the
 /// library itself rejects with one, for a panic in a handler).
@@ -73,6 +74,11 @@ impl<T: 'static, E: Reason> Resolver<T, E> {
         Resolver { shared, epoch }
     }
 
+    /// The resolver that a new promise has counted already.
+    pub(crate) fn counted(shared: Rc<Shared<T, E>>) -> Resolver<T, E> {
+        Resolver { shared, epoch: 0 }
+    }
+
     /// Fulfils the promise with a value.
     pub fn resolve(&self, value: T) {
         self.settle(Ok(value));
@@ -85,7 +91,7 @@ impl<T: 'static, E: Reason> Resolver<T, E> {
 
     /// Fulfils or rejects the promise.
     pub fn settle(&self, result: Result<T, E>) {
-        if self.spend().is_some() {
+        if self.spend() {
             self.shared.settle(result);
         }
     }
@@ -95,12 +101,17 @@ impl<T: 'static, E: Reason> Resolver<T, E> {
     /// A promise that is resolved with itself is rejected. ECMA-262 §27.2.1.3.2.
     pub fn resolve_with(&self, resolution: impl Into<Resolution<T, E>>) {
         let resolution = resolution.into();
-        let Some(next) = self.spend() else { return };
+        if !self.spend() {
+            return;
+        }
         match resolution {
             Resolution::Value(value) => self.shared.settle(Ok(value)),
             Resolution::Reason(reason) => self.shared.settle(Err(reason)),
-            Resolution::Promise(promise) => self.follow(promise, next),
-            Resolution::Like(like) => self.job(move || next.ask(like)),
+            Resolution::Promise(promise) => self.follow(promise),
+            Resolution::Like(like) => {
+                let next = self.next();
+                self.job(move || next.ask(like));
+            }
         }
     }
 
@@ -109,27 +120,33 @@ impl<T: 'static, E: Reason> Resolver<T, E> {
         self.shared.epoch.get() != self.epoch
     }
 
-    /// Spends this pair of resolving functions; a new pair goes on where the promise follows.
-    fn spend(&self) -> Option<Resolver<T, E>> {
-        if self.is_spent() {
-            return None;
+    /// Spends this pair of resolving functions; whether it was still to be had.
+    #[inline]
+    fn spend(&self) -> bool {
+        let is_first = !self.is_spent();
+        if is_first {
+            self.shared.epoch.set(self.epoch + 1);
         }
-        self.shared.epoch.set(self.epoch + 1);
-        Some(Resolver::first(Rc::clone(&self.shared)))
+        is_first
+    }
+
+    /// The pair that goes on where this one, which is spent, has said whom to follow.
+    fn next(&self) -> Resolver<T, E> {
+        Resolver::first(Rc::clone(&self.shared))
     }
 
     /// ECMA-262 §27.2.2.2: one job that calls `then`, and a reaction that settles.
-    fn follow(&self, promise: Promise<T, E>, next: Resolver<T, E>) {
+    fn follow(&self, promise: Promise<T, E>) {
         if Rc::ptr_eq(&promise.shared, &self.shared) {
             let error = Error::new("a promise cannot be resolved with itself");
             return self.shared.settle(Err(E::from(error)));
         }
+        let next = self.next();
         self.job(move || promise.forward(next));
     }
 
     fn job(&self, job: impl FnOnce() + 'static) {
-        let (core, label) = (&self.shared.core, self.shared.label);
-        core.queues.push_microtask(label, Microtask::Job(Box::new(Call(job))));
+        Call::queue(&self.shared.core, self.shared.label, job);
     }
 
     fn ask(self, like: Box<dyn PromiseLike<T, E>>) {
@@ -143,47 +160,47 @@ impl<T: 'static, E: Reason> Resolver<T, E> {
 impl<T: 'static, E: Reason> Promise<T, E> {
     /// Settles another promise as this one, by a reaction.
     pub(crate) fn forward(self, to: Resolver<T, E>) {
-        let label = self.shared.label;
-        self.give_to(Box::new(Forward { source: None, to, label }));
+        self.give_to(Rc::new(Forward { source: Cell::new(None), to: Cell::new(Some(to)) }));
     }
 
     /// Adds a reaction, which takes over this handle's share of the value.
-    pub(crate) fn give_to(self, reaction: Box<dyn Reaction<T, E>>) {
+    #[inline]
+    pub(crate) fn give_to(self, reaction: Rc<dyn Reaction<T, E>>) {
         self.shared.consumer_added();
         self.shared.react(reaction);
     }
 }
 
 struct Forward<T, E> {
-    source: Option<Rc<Shared<T, E>>>,
-    to: Resolver<T, E>,
-    label: Label,
+    source: Cell<Option<Rc<Shared<T, E>>>>,
+    to: Cell<Option<Resolver<T, E>>>,
 }
 
 impl<T: 'static, E: Reason> Reaction<T, E> for Forward<T, E> {
-    fn label(&self) -> Label {
-        self.label
+    fn queue(self: Rc<Self>, source: Rc<Shared<T, E>>) {
+        let (core, label) = (Rc::clone(&source.core), source.label);
+        self.source.set(Some(source));
+        core.queues.push_microtask(label, Microtask::Job(QueuedJob::new(self)));
     }
 
-    fn into_microtask(mut self: Box<Self>, source: Rc<Shared<T, E>>) -> Option<Microtask> {
-        self.source = Some(source);
-        Some(Microtask::Job(self))
-    }
-
-    fn into_remains(self: Box<Self>) -> Remains {
-        self
+    fn into_remains(self: Rc<Self>) -> Remains {
+        Box::new(self.to.take())
     }
 }
 
 impl<T: 'static, E: Reason> Job for Forward<T, E> {
-    fn run(self: Box<Self>) {
-        let Forward { source, to, .. } = *self;
+    fn run(self: Rc<Self>) {
+        let (Some(source), Some(to)) = (self.source.take(), self.to.take()) else { return };
         // The user's `clone` may panic.
-        match then::catch(|| source.and_then(|source| source.take())) {
+        match then::catch(|| source.take()) {
             Ok(Some(result)) => to.settle(result),
             Ok(None) => {}
             Err(error) => to.reject(E::from(error)),
         }
+    }
+
+    fn abandon(self: Rc<Self>) {
+        drop((self.source.take(), self.to.take()));
     }
 }
 

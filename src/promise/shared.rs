@@ -5,17 +5,21 @@
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
+use std::mem;
 use std::rc::Rc;
+use std::task::Waker;
 
 use crate::error::{Error, Result};
-use crate::event_loop::checkpoint::{Job, Microtask};
+use crate::event_loop::checkpoint::{Job, Microtask, QueuedJob};
 use crate::event_loop::core::Loop;
 use crate::event_loop::rejection::Rejected;
-use crate::promise::remains::{Remains, drop_flat};
+use crate::promise::reactions::{Reaction, Reactions, Ticket, Waiting};
+use crate::promise::remains::drop_flat;
 use crate::promise::resolver::Reason;
 use crate::trace::Label;
 
-pub(crate) struct Shared<T, E> {
+/// A promise; and behind it, in the same allocation, the callback whose result it is for.
+pub(crate) struct Shared<T, E, R: ?Sized = dyn Any> {
     pub(crate) core: Loop,
     /// Where the promise was made.
     pub(crate) label: Label,
@@ -25,6 +29,8 @@ pub(crate) struct Shared<T, E> {
     resolvers: Cell<usize>,
     /// Set when the promise was cloned for the first time.
     clone: Cell<Option<CloneFn<T, E>>>,
+    /// How many `await`s there were.
+    tickets: Cell<u64>,
     /// Resolvers of an earlier epoch are spent: ECMA-262's `alreadyResolved`, one per pair of
     /// resolving functions.
     pub(crate) epoch: Cell<u32>,
@@ -32,38 +38,58 @@ pub(crate) struct Shared<T, E> {
     handled: Cell<bool>,
     /// It was reported as unhandled.
     reported: Cell<bool>,
+    pub(crate) callback: R,
 }
 
 type CloneFn<T, E> = fn(&Result<T, E>) -> Result<T, E>;
 
-enum State<T, E> {
-    Pending(Vec<Box<dyn Reaction<T, E>>>),
+pub(crate) enum State<T, E> {
+    Pending(Reactions<T, E>),
     /// `None` once the last consumer has taken it, and while it is being cloned.
     Settled(Option<Result<T, E>>),
 }
 
-/// What runs when a promise is settled. Its own box becomes the microtask.
-pub(crate) trait Reaction<T, E> {
-    fn label(&self) -> Label;
-    /// Makes it a job that will take the result from `source`; or does without one, as an await.
-    fn into_microtask(self: Box<Self>, source: Rc<Shared<T, E>>) -> Option<Microtask>;
-    /// Makes it something to be dropped: its promise will never be settled.
-    fn into_remains(self: Box<Self>) -> Remains;
-}
+impl<T, E, R> Shared<T, E, R> {
+    /// A promise with one handle and one resolver.
+    #[inline]
+    pub(crate) fn pending(core: &Loop, label: Label, callback: R) -> Rc<Shared<T, E, R>> {
+        Shared::new(core, label, State::Pending(Reactions::None), 1, callback)
+    }
 
-impl<T: 'static, E: Reason> Shared<T, E> {
-    pub(crate) fn pending(core: &Loop, label: Label) -> Rc<Shared<T, E>> {
+    #[inline]
+    fn new(
+        core: &Loop,
+        label: Label,
+        state: State<T, E>,
+        resolvers: usize,
+        callback: R,
+    ) -> Rc<Shared<T, E, R>> {
         Rc::new(Shared {
             core: Rc::clone(core),
             label,
-            state: RefCell::new(State::Pending(Vec::new())),
+            state: RefCell::new(state),
             consumers: Cell::new(1),
-            resolvers: Cell::new(0),
+            resolvers: Cell::new(resolvers),
             clone: Cell::new(None),
+            tickets: Cell::new(0),
             epoch: Cell::new(0),
             handled: Cell::new(false),
             reported: Cell::new(false),
+            callback,
         })
+    }
+}
+
+impl<T: 'static, E: Reason> Shared<T, E> {
+    /// A promise with one handle, settled already.
+    pub(crate) fn settled(core: &Loop, label: Label, result: Result<T, E>) -> Rc<Shared<T, E>> {
+        let is_rejected = result.is_err();
+        let state = State::Settled(Some(result));
+        let shared: Rc<Shared<T, E>> = Shared::new(core, label, state, 0, ());
+        if is_rejected {
+            shared.note_rejection();
+        }
+        shared
     }
 
     /// One more consumer, and a way to serve it.
@@ -77,23 +103,25 @@ impl<T: 'static, E: Reason> Shared<T, E> {
     }
 
     /// Adds a reaction, which is a consumer that the caller has counted. ECMA-262 §27.2.5.4.1.
-    pub(crate) fn react(self: &Rc<Self>, reaction: Box<dyn Reaction<T, E>>) {
+    pub(crate) fn react(self: &Rc<Self>, reaction: Rc<dyn Reaction<T, E>>) {
+        self.set_handled();
+        if !self.is_pending() {
+            reaction.queue(Rc::clone(self));
+        } else if self.resolvers.get() == 0 {
+            drop_flat(vec![reaction.into_remains()]);
+        } else {
+            self.add(Waiting::Reaction(reaction));
+        }
+    }
+
+    fn set_handled(self: &Rc<Self>) {
         if !self.handled.replace(true) && self.reported.get() {
-            self.core.note_handled_late(Rc::clone(self) as Rc<dyn Rejected>);
+            self.core.note_handled_late(Rc::new(Unheard(Rc::clone(self))));
         }
-        if self.is_pending() && self.resolvers.get() == 0 {
-            return drop_flat(std::iter::once(reaction.into_remains()));
-        }
-        let ready = match &mut *self.state.borrow_mut() {
-            State::Pending(reactions) => {
-                reactions.push(reaction);
-                None
-            }
-            State::Settled(_) => Some(reaction),
-        };
-        if let Some(reaction) = ready {
-            self.queue(reaction);
-        }
+    }
+
+    fn add(&self, waiting: Waiting<T, E>) {
+        self.with_reactions(|reactions| reactions.push(waiting));
     }
 
     /// Fulfils or rejects the promise, and queues its reactions in the order they were added.
@@ -102,23 +130,22 @@ impl<T: 'static, E: Reason> Shared<T, E> {
         let unhandled = result.is_err() && !self.handled.get();
         let before = self.state.replace(State::Settled(Some(result)));
         if let State::Pending(reactions) = before {
-            for reaction in reactions {
-                self.queue(reaction);
-            }
+            reactions.for_each(|waiting| match waiting {
+                Waiting::Reaction(reaction) => reaction.queue(Rc::clone(self)),
+                Waiting::Await(_, waker) => waker.wake(),
+            });
         }
         if unhandled {
-            self.core.note_rejection(Rc::clone(self) as Rc<dyn Rejected>);
+            self.note_rejection();
         } else if self.consumers.get() == 0 {
             // Nobody will ever take it.
             self.drop_result();
         }
     }
 
-    fn queue(self: &Rc<Self>, reaction: Box<dyn Reaction<T, E>>) {
-        let label = reaction.label();
-        if let Some(microtask) = reaction.into_microtask(Rc::clone(self)) {
-            self.core.queues.push_microtask(label, microtask);
-        }
+    #[cold]
+    fn note_rejection(self: &Rc<Self>) {
+        self.core.note_rejection(Rc::new(Unheard(Rc::clone(self))));
     }
 
     /// The result, for one consumer: a clone if there are others, itself for the last.
@@ -129,6 +156,43 @@ impl<T: 'static, E: Reason> Shared<T, E> {
             Some(clone) => Lent { state: &self.state, result }.see(clone),
             None => result,
         }
+    }
+}
+
+#[cfg(feature = "async")]
+impl<T: 'static, E: Reason> Shared<T, E> {
+    /// Has an `await` woken when the promise is settled; at once, if it is.
+    pub(crate) fn wake_when_settled(self: &Rc<Self>, waker: &Waker) -> Ticket {
+        self.set_handled();
+        self.tickets.set(self.tickets.get() + 1);
+        let ticket = Ticket(self.tickets.get());
+        if !self.is_pending() {
+            waker.wake_by_ref();
+        } else if self.resolvers.get() > 0 {
+            self.add(Waiting::Await(ticket, waker.clone()));
+        }
+        ticket
+    }
+
+    /// The same `await`, polled anew.
+    pub(crate) fn wake_instead(&self, ticket: Ticket, waker: &Waker) {
+        let known = |reactions: &mut Reactions<T, E>| {
+            reactions.waker(ticket).is_none_or(|known| known.will_wake(waker))
+        };
+        if self.with_reactions(known) == Some(false) {
+            let mut waker = Some(waker.clone());
+            let before = self.with_reactions(|reactions| {
+                let place = reactions.waker(ticket)?;
+                waker.take().map(|waker| mem::replace(place, waker))
+            });
+            drop(before);
+        }
+    }
+
+    /// An `await` was dropped.
+    pub(crate) fn wake_no_more(&self, ticket: Ticket) {
+        let removed = self.with_reactions(|reactions| reactions.remove(ticket));
+        drop(removed);
     }
 }
 
@@ -152,23 +216,32 @@ impl<T, E> Shared<T, E> {
 
     /// With the last resolver, the reactions of a pending promise go: one of them may hold the
     /// promise itself, which would hold both for ever.
+    #[inline]
     pub(crate) fn resolver_gone(&self) {
         self.resolvers.set(self.resolvers.get() - 1);
-        if self.resolvers.get() > 0 {
-            return;
+        if self.resolvers.get() == 0 && self.is_pending() {
+            self.drop_reactions();
         }
-        let reactions = match &mut *self.state.borrow_mut() {
-            State::Pending(reactions) => std::mem::take(reactions),
-            State::Settled(_) => return,
-        };
-        if !reactions.is_empty() {
-            drop_flat(reactions.into_iter().map(|reaction| reaction.into_remains()));
+    }
+
+    #[cold]
+    fn drop_reactions(&self) {
+        let taken = self.with_reactions(|reactions| mem::replace(reactions, Reactions::None));
+        if let Some(reactions) = taken {
+            drop_flat(reactions.into_remains());
         }
     }
 
     fn drop_result(&self) {
         let result = self.take_out();
         drop(result);
+    }
+
+    fn with_reactions<R>(&self, f: impl FnOnce(&mut Reactions<T, E>) -> R) -> Option<R> {
+        match &mut *self.state.borrow_mut() {
+            State::Pending(reactions) => Some(f(reactions)),
+            State::Settled(_) => None,
+        }
     }
 
     fn take_out(&self) -> Option<Result<T, E>> {
@@ -200,23 +273,28 @@ impl<T, E> Drop for Lent<'_, T, E> {
     }
 }
 
-impl<T, E> Drop for Shared<T, E> {
+impl<T, E, R: ?Sized> Drop for Shared<T, E, R> {
     fn drop(&mut self) {
         if let State::Pending(reactions) = self.state.get_mut() {
-            if !reactions.is_empty() {
-                drop_flat(reactions.drain(..).map(|reaction| reaction.into_remains()));
-            }
+            drop_flat(mem::replace(reactions, Reactions::None).into_remains());
         }
     }
 }
 
-impl<T: 'static, E: Reason> Rejected for Shared<T, E> {
+/// A rejected promise, as the loop sees it.
+struct Unheard<T, E>(Rc<Shared<T, E>>);
+
+impl<T: 'static, E: Reason> Rejected for Unheard<T, E> {
+    fn address(&self) -> *const () {
+        Rc::as_ptr(&self.0).cast()
+    }
+
     fn is_handled(&self) -> bool {
-        self.handled.get()
+        self.0.handled.get()
     }
 
     fn with_reason(&self, see: &mut dyn FnMut(&dyn Any)) {
-        let lent = Lent { state: &self.state, result: self.take_out() };
+        let lent = Lent { state: &self.0.state, result: self.0.take_out() };
         lent.see(|result| {
             if let Err(reason) = result {
                 see(reason);
@@ -237,19 +315,32 @@ impl<T: 'static, E: Reason> Rejected for Shared<T, E> {
     }
 
     fn label(&self) -> Label {
-        self.label
+        self.0.label
     }
 
     fn set_reported(&self) {
-        self.reported.set(true);
+        self.0.reported.set(true);
     }
 }
 
-/// A job made of a boxed closure, for the rare ones.
-pub(crate) struct Call<F>(pub(crate) F);
+/// A job made of a closure, for the rare ones.
+pub(crate) struct Call<F>(Cell<Option<F>>);
+
+impl<F: FnOnce() + 'static> Call<F> {
+    pub(crate) fn queue(core: &Loop, label: Label, f: F) {
+        let job = QueuedJob::new(Rc::new(Call(Cell::new(Some(f)))));
+        core.queues.push_microtask(label, Microtask::Job(job));
+    }
+}
 
 impl<F: FnOnce()> Job for Call<F> {
-    fn run(self: Box<Self>) {
-        (self.0)();
+    fn run(self: Rc<Self>) {
+        if let Some(f) = self.0.take() {
+            f();
+        }
+    }
+
+    fn abandon(self: Rc<Self>) {
+        drop(self.0.take());
     }
 }

@@ -1,16 +1,18 @@
 //! Reactions: `react`, and what is made of it.
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::rc::Rc;
 
 use crate::error::{Error, Result};
-use crate::event_loop::checkpoint::{Job, Microtask};
+use crate::event_loop::checkpoint::{Job, Microtask, QueuedJob};
 use crate::event_loop::lifetime::ExitUnwind;
 use crate::promise::Promise;
+use crate::promise::reactions::Reaction;
 use crate::promise::remains::Remains;
 use crate::promise::resolver::{Reason, Resolution, Resolver};
-use crate::promise::shared::{Reaction, Shared};
-use crate::trace::{At, CallbackKind, Label};
+use crate::promise::shared::Shared;
+use crate::trace::{At, CallbackKind};
 
 impl<T: 'static, E: Reason> Promise<T, E> {
     /// Calls `f` with the result, as a microtask, and gives a promise for what it returns: the
@@ -103,12 +105,13 @@ impl<T: 'static, E: Reason> Promise<T, E> {
         at: At,
         f: impl FnOnce(Result<T, E>) -> O + 'static,
     ) -> Promise<U, E2> {
-        let core = Rc::clone(&self.shared.core);
+        let core = &self.shared.core;
         let label = core.label(CallbackKind::Reaction, at);
-        let derived = Shared::pending(&core, label);
-        let target = Resolver::first(Rc::clone(&derived));
-        self.give_to(Box::new(Then { source: None, f, target, label }));
-        Promise { shared: derived }
+        let then = Then { source: Cell::new(None), f: Cell::new(Some(f)) };
+        let derived = Shared::pending(core, label, then);
+        let promise = Promise { shared: Rc::clone(&derived) as Rc<Shared<U, E2>> };
+        self.give_to(derived);
+        promise
     }
 }
 
@@ -145,14 +148,13 @@ impl<E: Reason, S: Settle<E>> Settle<E> for Result<S, E> {
     }
 }
 
-struct Then<T, E, U, E2, F> {
-    source: Option<Rc<Shared<T, E>>>,
-    f: F,
-    target: Resolver<U, E2>,
-    label: Label,
+/// The callback behind a promise, which is for its result.
+struct Then<T, E, F> {
+    source: Cell<Option<Rc<Shared<T, E>>>>,
+    f: Cell<Option<F>>,
 }
 
-impl<T, E, U, E2, O, F> Reaction<T, E> for Then<T, E, U, E2, F>
+impl<T, E, U, E2, O, F> Reaction<T, E> for Shared<U, E2, Then<T, E, F>>
 where
     T: 'static,
     E: Reason,
@@ -161,37 +163,42 @@ where
     O: Into<Resolution<U, E2>>,
     F: FnOnce(Result<T, E>) -> O + 'static,
 {
-    fn label(&self) -> Label {
-        self.label
+    fn queue(self: Rc<Self>, source: Rc<Shared<T, E>>) {
+        self.callback.source.set(Some(source));
+        let (core, label) = (Rc::clone(&self.core), self.label);
+        core.queues.push_microtask(label, Microtask::Job(QueuedJob::new(self)));
     }
 
-    fn into_microtask(mut self: Box<Self>, source: Rc<Shared<T, E>>) -> Option<Microtask> {
-        self.source = Some(source);
-        Some(Microtask::Job(self))
-    }
-
-    fn into_remains(self: Box<Self>) -> Remains {
-        self
+    fn into_remains(self: Rc<Self>) -> Remains {
+        let f = self.callback.f.take();
+        Box::new((f, Resolver::counted(self)))
     }
 }
 
-impl<T, E, U, E2, O, F> Job for Then<T, E, U, E2, F>
+impl<T, E, U, E2, O, F> Job for Shared<U, E2, Then<T, E, F>>
 where
     T: 'static,
     E: Reason,
     U: 'static,
     E2: Reason,
     O: Into<Resolution<U, E2>>,
-    F: FnOnce(Result<T, E>) -> O,
+    F: FnOnce(Result<T, E>) -> O + 'static,
 {
-    fn run(self: Box<Self>) {
-        let Then { source, f, target, .. } = *self;
+    fn run(self: Rc<Self>) {
+        let (source, f) = (self.callback.source.take(), self.callback.f.take());
+        let target = Resolver::counted(self);
+        let (Some(source), Some(f)) = (source, f) else { return };
         // The user's `clone` may panic as well as `f`.
-        match catch(|| source.and_then(|source| source.take()).map(|result| f(result).into())) {
+        match catch(|| source.take().map(|result| f(result).into())) {
             Ok(Some(resolution)) => target.resolve_with(resolution),
             Ok(None) => {}
             Err(error) => target.reject(E2::from(error)),
         }
+    }
+
+    fn abandon(self: Rc<Self>) {
+        let (source, f) = (self.callback.source.take(), self.callback.f.take());
+        drop((source, f, Resolver::counted(self)));
     }
 }
 
