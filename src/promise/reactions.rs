@@ -1,6 +1,9 @@
 //! Who waits for a promise: its reactions, in the order they were added.
 
+#[cfg(feature = "async")]
+use std::mem;
 use std::rc::Rc;
+#[cfg(feature = "async")]
 use std::task::Waker;
 
 use crate::promise::remains::Remains;
@@ -18,18 +21,21 @@ pub(crate) trait Reaction<T, E> {
 pub(crate) enum Waiting<T, E> {
     Reaction(Rc<dyn Reaction<T, E>>),
     /// An `await`: being woken is what queues its microtask, the poll.
+    #[cfg(feature = "async")]
     Await(Ticket, Waker),
 }
 
 /// Tells an `await` from the others of its promise.
+#[cfg(feature = "async")]
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Ticket(pub(crate) u64);
+pub(crate) struct Ticket(pub(crate) u32);
 
-/// Nearly always nobody or one, for whom there is a place without an allocation.
+/// Nearly always nobody or one, for whom there is a place without an allocation. For many, it is
+/// boxed once more: a promise is the smaller for it.
 pub(crate) enum Reactions<T, E> {
     None,
     One(Waiting<T, E>),
-    Many(Vec<Waiting<T, E>>),
+    Many(Box<Vec<Waiting<T, E>>>),
 }
 
 impl<T, E> Waiting<T, E> {
@@ -37,52 +43,22 @@ impl<T, E> Waiting<T, E> {
     fn into_remains(self) -> Remains {
         match self {
             Waiting::Reaction(reaction) => reaction.into_remains(),
+            #[cfg(feature = "async")]
             Waiting::Await(_, waker) => Box::new(waker),
         }
     }
 }
 
 impl<T, E> Reactions<T, E> {
-    pub(crate) fn push(&mut self, waiting: Waiting<T, E>) {
-        match std::mem::replace(self, Reactions::None) {
-            Reactions::None => *self = Reactions::One(waiting),
-            Reactions::One(first) => *self = Reactions::Many(vec![first, waiting]),
+    #[inline]
+    pub(crate) fn with(self, waiting: Waiting<T, E>) -> Reactions<T, E> {
+        match self {
+            Reactions::None => Reactions::One(waiting),
+            Reactions::One(first) => Reactions::Many(Box::new(vec![first, waiting])),
             Reactions::Many(mut many) => {
                 many.push(waiting);
-                *self = Reactions::Many(many);
+                Reactions::Many(many)
             }
-        }
-    }
-
-    /// The waker of an `await`, if it is on the list.
-    pub(crate) fn waker(&mut self, ticket: Ticket) -> Option<&mut Waker> {
-        self.as_mut_slice().iter_mut().find_map(|waiting| match waiting {
-            Waiting::Await(other, waker) if *other == ticket => Some(waker),
-            _ => None,
-        })
-    }
-
-    /// Takes an `await` off the list.
-    pub(crate) fn remove(&mut self, ticket: Ticket) -> Option<Waiting<T, E>> {
-        let is_it =
-            |waiting: &Waiting<T, E>| matches!(waiting, Waiting::Await(t, _) if *t == ticket);
-        let place = self.as_mut_slice().iter().position(is_it)?;
-        match std::mem::replace(self, Reactions::None) {
-            Reactions::None => None,
-            Reactions::One(one) => Some(one),
-            Reactions::Many(mut many) => {
-                let removed = many.remove(place);
-                *self = Reactions::Many(many);
-                Some(removed)
-            }
-        }
-    }
-
-    fn as_mut_slice(&mut self) -> &mut [Waiting<T, E>] {
-        match self {
-            Reactions::None => &mut [],
-            Reactions::One(one) => std::slice::from_mut(one),
-            Reactions::Many(many) => many,
         }
     }
 
@@ -100,5 +76,40 @@ impl<T, E> Reactions<T, E> {
         let mut remains = Vec::new();
         self.for_each(|waiting| remains.push(waiting.into_remains()));
         remains
+    }
+}
+
+#[cfg(feature = "async")]
+impl<T, E> Reactions<T, E> {
+    /// The waker of an `await`, if it is on the list.
+    pub(crate) fn waker(&mut self, ticket: Ticket) -> Option<&mut Waker> {
+        self.as_mut_slice().iter_mut().find_map(|waiting| match waiting {
+            Waiting::Await(other, waker) if *other == ticket => Some(waker),
+            _ => None,
+        })
+    }
+
+    /// Takes an `await` off the list.
+    pub(crate) fn remove(&mut self, ticket: Ticket) -> Option<Waiting<T, E>> {
+        let is_it =
+            |waiting: &Waiting<T, E>| matches!(waiting, Waiting::Await(t, _) if *t == ticket);
+        let place = self.as_mut_slice().iter().position(is_it)?;
+        match mem::replace(self, Reactions::None) {
+            Reactions::None => None,
+            Reactions::One(one) => Some(one),
+            Reactions::Many(mut many) => {
+                let removed = many.remove(place);
+                *self = Reactions::Many(many);
+                Some(removed)
+            }
+        }
+    }
+
+    fn as_mut_slice(&mut self) -> &mut [Waiting<T, E>] {
+        match self {
+            Reactions::None => &mut [],
+            Reactions::One(one) => std::slice::from_mut(one),
+            Reactions::Many(many) => many,
+        }
     }
 }

@@ -4,16 +4,19 @@
 //! cloned for all but the last, and the clone is made where no borrow is held.
 
 use std::any::Any;
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::mem;
 use std::rc::Rc;
+#[cfg(feature = "async")]
 use std::task::Waker;
 
 use crate::error::{Error, Result};
 use crate::event_loop::checkpoint::{Job, Microtask, QueuedJob};
 use crate::event_loop::core::Loop;
 use crate::event_loop::rejection::Rejected;
-use crate::promise::reactions::{Reaction, Reactions, Ticket, Waiting};
+#[cfg(feature = "async")]
+use crate::promise::reactions::Ticket;
+use crate::promise::reactions::{Reaction, Reactions, Waiting};
 use crate::promise::remains::drop_flat;
 use crate::promise::resolver::Reason;
 use crate::trace::Label;
@@ -23,14 +26,17 @@ pub(crate) struct Shared<T, E, R: ?Sized = dyn Any> {
     pub(crate) core: Loop,
     /// Where the promise was made.
     pub(crate) label: Label,
-    state: RefCell<State<T, E>>,
-    consumers: Cell<usize>,
+    state: Cell<State<T, E>>,
+    /// What `state` is, for who only asks.
+    is_pending: Cell<bool>,
+    consumers: Cell<u32>,
     /// Without one, nobody can settle the promise any more.
-    resolvers: Cell<usize>,
+    resolvers: Cell<u32>,
     /// Set when the promise was cloned for the first time.
     clone: Cell<Option<CloneFn<T, E>>>,
     /// How many `await`s there were.
-    tickets: Cell<u64>,
+    #[cfg(feature = "async")]
+    tickets: Cell<u32>,
     /// Resolvers of an earlier epoch are spent: ECMA-262's `alreadyResolved`, one per pair of
     /// resolving functions.
     pub(crate) epoch: Cell<u32>,
@@ -53,24 +59,21 @@ impl<T, E, R> Shared<T, E, R> {
     /// A promise with one handle and one resolver.
     #[inline]
     pub(crate) fn pending(core: &Loop, label: Label, callback: R) -> Rc<Shared<T, E, R>> {
-        Shared::new(core, label, State::Pending(Reactions::None), 1, callback)
+        Shared::new(core, label, State::Pending(Reactions::None), callback)
     }
 
     #[inline]
-    fn new(
-        core: &Loop,
-        label: Label,
-        state: State<T, E>,
-        resolvers: usize,
-        callback: R,
-    ) -> Rc<Shared<T, E, R>> {
+    fn new(core: &Loop, label: Label, state: State<T, E>, callback: R) -> Rc<Shared<T, E, R>> {
+        let is_pending = matches!(state, State::Pending(_));
         Rc::new(Shared {
             core: Rc::clone(core),
             label,
-            state: RefCell::new(state),
+            state: Cell::new(state),
+            is_pending: Cell::new(is_pending),
             consumers: Cell::new(1),
-            resolvers: Cell::new(resolvers),
+            resolvers: Cell::new(is_pending.into()),
             clone: Cell::new(None),
+            #[cfg(feature = "async")]
             tickets: Cell::new(0),
             epoch: Cell::new(0),
             handled: Cell::new(false),
@@ -85,7 +88,7 @@ impl<T: 'static, E: Reason> Shared<T, E> {
     pub(crate) fn settled(core: &Loop, label: Label, result: Result<T, E>) -> Rc<Shared<T, E>> {
         let is_rejected = result.is_err();
         let state = State::Settled(Some(result));
-        let shared: Rc<Shared<T, E>> = Shared::new(core, label, state, 0, ());
+        let shared: Rc<Shared<T, E>> = Shared::new(core, label, state, ());
         if is_rejected {
             shared.note_rejection();
         }
@@ -114,24 +117,45 @@ impl<T: 'static, E: Reason> Shared<T, E> {
         }
     }
 
+    #[inline]
     fn set_handled(self: &Rc<Self>) {
         if !self.handled.replace(true) && self.reported.get() {
-            self.core.note_handled_late(Rc::new(Unheard(Rc::clone(self))));
+            self.note_handled_late();
         }
     }
 
+    #[cold]
+    fn note_handled_late(self: &Rc<Self>) {
+        self.core.note_handled_late(Rc::new(Unheard(Rc::clone(self))));
+    }
+
+    #[inline]
     fn add(&self, waiting: Waiting<T, E>) {
-        self.with_reactions(|reactions| reactions.push(waiting));
+        match self.state.replace(State::Settled(None)) {
+            State::Pending(Reactions::None) => {
+                self.state.set(State::Pending(Reactions::One(waiting)));
+            }
+            State::Pending(others) => self.add_to(others, waiting),
+            // Nobody adds to a promise that is settled.
+            State::Settled(_) => {}
+        }
+    }
+
+    #[cold]
+    fn add_to(&self, others: Reactions<T, E>, waiting: Waiting<T, E>) {
+        self.state.set(State::Pending(others.with(waiting)));
     }
 
     /// Fulfils or rejects the promise, and queues its reactions in the order they were added.
     /// ECMA-262 §27.2.1.4 and §27.2.1.7.
     pub(crate) fn settle(self: &Rc<Self>, result: Result<T, E>) {
         let unhandled = result.is_err() && !self.handled.get();
+        self.is_pending.set(false);
         let before = self.state.replace(State::Settled(Some(result)));
         if let State::Pending(reactions) = before {
             reactions.for_each(|waiting| match waiting {
                 Waiting::Reaction(reaction) => reaction.queue(Rc::clone(self)),
+                #[cfg(feature = "async")]
                 Waiting::Await(_, waker) => waker.wake(),
             });
         }
@@ -161,6 +185,21 @@ impl<T: 'static, E: Reason> Shared<T, E> {
 
 #[cfg(feature = "async")]
 impl<T: 'static, E: Reason> Shared<T, E> {
+    /// Changes the list, unless the promise is settled. It is out of its place meanwhile: `f` calls
+    /// nothing of the user's.
+    fn with_reactions<R>(&self, f: impl FnOnce(&mut Reactions<T, E>) -> R) -> Option<R> {
+        if !self.is_pending() {
+            return None;
+        }
+        let mut state = self.state.replace(State::Settled(None));
+        let result = match &mut state {
+            State::Pending(reactions) => Some(f(reactions)),
+            State::Settled(_) => None,
+        };
+        self.state.set(state);
+        result
+    }
+
     /// Has an `await` woken when the promise is settled; at once, if it is.
     pub(crate) fn wake_when_settled(self: &Rc<Self>, waker: &Waker) -> Ticket {
         self.set_handled();
@@ -207,7 +246,7 @@ impl<T, E> Shared<T, E> {
     }
 
     pub(crate) fn is_pending(&self) -> bool {
-        matches!(*self.state.borrow(), State::Pending(_))
+        self.is_pending.get()
     }
 
     pub(crate) fn resolver_added(&self) {
@@ -226,8 +265,8 @@ impl<T, E> Shared<T, E> {
 
     #[cold]
     fn drop_reactions(&self) {
-        let taken = self.with_reactions(|reactions| mem::replace(reactions, Reactions::None));
-        if let Some(reactions) = taken {
+        // It stays pending, and nobody is ever added again.
+        if let State::Pending(reactions) = self.state.replace(State::Pending(Reactions::None)) {
             drop_flat(reactions.into_remains());
         }
     }
@@ -237,16 +276,13 @@ impl<T, E> Shared<T, E> {
         drop(result);
     }
 
-    fn with_reactions<R>(&self, f: impl FnOnce(&mut Reactions<T, E>) -> R) -> Option<R> {
-        match &mut *self.state.borrow_mut() {
-            State::Pending(reactions) => Some(f(reactions)),
-            State::Settled(_) => None,
-        }
-    }
-
+    #[inline]
     fn take_out(&self) -> Option<Result<T, E>> {
-        match &mut *self.state.borrow_mut() {
-            State::Settled(result) => result.take(),
+        if self.is_pending() {
+            return None;
+        }
+        match self.state.replace(State::Settled(None)) {
+            State::Settled(result) => result,
             State::Pending(_) => None,
         }
     }
@@ -255,7 +291,7 @@ impl<T, E> Shared<T, E> {
 /// A result out of its place, where no borrow is held while the user's code sees it. Back in its
 /// place afterwards, also if that code panics.
 struct Lent<'a, T, E> {
-    state: &'a RefCell<State<T, E>>,
+    state: &'a Cell<State<T, E>>,
     result: Option<Result<T, E>>,
 }
 
@@ -267,15 +303,17 @@ impl<T, E> Lent<'_, T, E> {
 
 impl<T, E> Drop for Lent<'_, T, E> {
     fn drop(&mut self) {
-        if let State::Settled(place) = &mut *self.state.borrow_mut() {
-            *place = self.result.take();
+        if self.result.is_some() {
+            self.state.set(State::Settled(self.result.take()));
         }
     }
 }
 
 impl<T, E, R: ?Sized> Drop for Shared<T, E, R> {
     fn drop(&mut self) {
-        if let State::Pending(reactions) = self.state.get_mut() {
+        if let State::Pending(reactions @ (Reactions::One(_) | Reactions::Many(_))) =
+            self.state.get_mut()
+        {
             drop_flat(mem::replace(reactions, Reactions::None).into_remains());
         }
     }

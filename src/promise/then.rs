@@ -164,9 +164,10 @@ where
     F: FnOnce(Result<T, E>) -> O + 'static,
 {
     fn queue(self: Rc<Self>, source: Rc<Shared<T, E>>) {
-        self.callback.source.set(Some(source));
-        let (core, label) = (Rc::clone(&self.core), self.label);
-        core.queues.push_microtask(label, Microtask::Job(QueuedJob::new(self)));
+        let label = self.label;
+        let queues = &source.core.queues;
+        self.callback.source.set(Some(Rc::clone(&source)));
+        queues.push_microtask(label, Microtask::Job(QueuedJob::new(self)));
     }
 
     fn into_remains(self: Rc<Self>) -> Remains {
