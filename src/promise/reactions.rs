@@ -30,11 +30,11 @@ pub(crate) enum Waiting<T, E> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ticket(pub(crate) u32);
 
-/// Nearly always nobody or one, for whom there is a place without an allocation. For many, it is
-/// boxed once more: a promise is the smaller for it.
+/// Nearly always nobody or one, for whom there is a place without an allocation.
 pub(crate) enum Reactions<T, E> {
     None,
     One(Waiting<T, E>),
+    #[expect(clippy::box_collection, reason = "one word here makes each promise the smaller")]
     Many(Box<Vec<Waiting<T, E>>>),
 }
 
