@@ -10,14 +10,11 @@ use std::time::Duration;
 use unspin_rivals::Result;
 use unspin_rivals::account::Instructions;
 use unspin_rivals::args::Args;
-use unspin_rivals::contenders::{self, BASE, Order, RIVALS, Rival, Service};
-use unspin_rivals::load::{Load, Shape};
-use unspin_rivals::machine::{keep_still, raise_descriptor_limit};
+use unspin_rivals::contenders::{self, BASE, Order, RIVALS, Rival, Service, THREADS};
+use unspin_rivals::load::{Load, Shape, most_connections};
+use unspin_rivals::machine::keep_still;
 use unspin_rivals::report::{Contender, Missing, Reading, Report};
 use unspin_rivals::server::Server;
-
-/// For what a process has open besides its connections.
-const OTHER_DESCRIPTORS: u64 = 64;
 
 const MANY: usize = 10_000;
 
@@ -57,11 +54,11 @@ fn main() -> Result<()> {
     let args = Args::from_env();
     let mut report = Report::new("echo", "Echo, the server's share of one core", &args);
     report.note(keep_still());
-    let descriptors = raise_descriptor_limit();
+    let most = most_connections();
     for shape in SHAPES {
         let row = shape.to_string();
-        if shape.connections as u64 + OTHER_DESCRIPTORS > descriptors {
-            report.note(format!("{row}: a process may have {descriptors} descriptors"));
+        if shape.connections > most {
+            report.note(format!("{row}: a process may have {most} connections here"));
             continue;
         }
         report.set_rounds(if shape.connections == MANY { 5 } else { args.rounds() });
@@ -76,7 +73,7 @@ fn contender<'a>(rival: &'static Rival, shape: Shape, plan: &'a Plan) -> Contend
     Contender::new(rival.name, move || {
         rival.prepare()?;
         let measured = measure(rival, shape, plan);
-        if rival.name == "threads" && shape.connections == MANY {
+        if rival.name == THREADS && shape.connections == MANY {
             // Not every system lets a process have as many.
             return measured.map_err(|error| Missing(format!("{MANY} threads: {error}")).into());
         }

@@ -11,14 +11,12 @@ use std::time::Instant;
 
 use unspin_rivals::Result;
 use unspin_rivals::args::Args;
-use unspin_rivals::contenders::{self, BASE, Order, RIVALS, Rival, Service};
-use unspin_rivals::load::connect;
-use unspin_rivals::machine::{keep_still, raise_descriptor_limit};
+use unspin_rivals::contenders::{self, BASE, Order, RIVALS, Rival, Service, THREADS};
+use unspin_rivals::figures::count;
+use unspin_rivals::load::{connect, most_connections};
+use unspin_rivals::machine::keep_still;
 use unspin_rivals::report::{Contender, Missing, Reading, Report};
 use unspin_rivals::server::Server;
-
-/// For what a process has open besides its connections.
-const OTHER_DESCRIPTORS: u64 = 64;
 
 /// What the client writes at once: so few bytes that the calls are what costs.
 const LINE: &[u8] = b"GET /fan-in\r\n";
@@ -30,16 +28,16 @@ fn main() -> Result<()> {
     let args = Args::from_env();
     let mut report = Report::new("fan_in", "Fan-in, the server's share of one core", &args);
     report.note(keep_still());
-    let descriptors = raise_descriptor_limit();
     // A write takes the client most of a microsecond, and a mebibyte is eighty thousand writes.
     let (mebibytes, connections) = if args.quick { (1, 1_000) } else { (8, 10_000) };
     report.set_rounds(5);
     let row = format!("flood, {mebibytes} MiB, {} B at a time", LINE.len());
     compare(&mut report, &row, |rival| flood(rival, mebibytes))?;
     report.set_rounds(3);
-    let row = format!("rush, {connections} connections");
-    if connections as u64 + OTHER_DESCRIPTORS > descriptors {
-        report.note(format!("{row}: a process may have {descriptors} descriptors"));
+    let row = format!("rush, {} connections", count(connections));
+    let most = most_connections();
+    if connections > most {
+        report.note(format!("{row}: a process may have {most} connections here"));
     } else {
         compare(&mut report, &row, |rival| rush(rival, connections))?;
     }
@@ -93,7 +91,7 @@ fn rush(rival: &Rival, connections: usize) -> Result<Vec<Reading>> {
     let (spent, time) = (account.cpu()? - before, start.elapsed());
     let streams = connected.map_err(|error| match rival.name {
         // Not every system lets a process have as many.
-        "threads" => Missing(format!("{connections} threads: {error}")).into(),
+        THREADS => Missing(format!("{connections} threads: {error}")).into(),
         _ => Box::<dyn std::error::Error + Send + Sync>::from(error),
     })?;
     // The server first: else it would answer ten thousand ends.

@@ -11,23 +11,25 @@ use std::time::{Duration, Instant};
 
 use unspin_rivals::Result;
 use unspin_rivals::args::Args;
-use unspin_rivals::contenders::{self, BASE, Order, RIVALS, Rival, Service};
-use unspin_rivals::load::connect;
-use unspin_rivals::machine::{keep_still, raise_descriptor_limit};
+use unspin_rivals::contenders::{self, BASE, Order, RIVALS, Rival, Service, THREADS};
+use unspin_rivals::figures::count;
+use unspin_rivals::load::{connect, most_connections};
+use unspin_rivals::machine::keep_still;
+use unspin_rivals::plot;
 use unspin_rivals::report::{Contender, Reading, Report};
 use unspin_rivals::server::Server;
 
-/// For what a process has open besides its connections.
-const OTHER_DESCRIPTORS: usize = 64;
-
-/// The most that this process has open, however many it may have: sockets take the system's memory.
-const DESCRIPTORS: usize = 20_000;
+/// The most connections that are open, however many may be: they take the system's memory.
+const AT_ONCE: usize = 20_000;
 
 /// A thread for each of more connections is beyond what many systems allow.
 const MOST_THREADS: usize = 1_000;
 
 /// Until a server has come to rest after its last connection.
 const SETTLED: Duration = Duration::from_millis(300);
+
+const WAKES: &str = "wakes per second";
+const MEMORY: &str = "memory per connection";
 
 /// How many connections, how often measured, and for how long.
 struct Row {
@@ -49,13 +51,17 @@ fn main() -> Result<()> {
     let args = Args::from_env();
     let mut report = Report::new("idle", "Idle, and a timer that fires each second", &args);
     report.note(keep_still());
-    let allowed = usize::try_from(raise_descriptor_limit()).unwrap_or(usize::MAX);
+    report.draw_with(|sheet, folder| {
+        plot::reading(&folder.join("idle-wakes.svg"), &sheet.title, sheet, WAKES)?;
+        plot::reading(&folder.join("idle-memory.svg"), &sheet.title, sheet, MEMORY)
+    });
+    let most = most_connections();
     let rows = if args.quick { &QUICK[..] } else { &FULL };
     for row in rows {
-        let name = format!("{} idle connections", row.connections);
-        let at_once = (allowed.min(DESCRIPTORS) - OTHER_DESCRIPTORS) / row.connections;
+        let name = format!("{} idle connections", count(row.connections));
+        let at_once = most.min(AT_ONCE) / row.connections;
         if at_once == 0 {
-            report.note(format!("{name}: a process may have {allowed} descriptors"));
+            report.note(format!("{name}: a process may have {most} connections here"));
             continue;
         }
         report.set_rounds(row.rounds);
@@ -67,7 +73,7 @@ fn main() -> Result<()> {
 fn compare(report: &mut Report, name: &str, row: &Row, at_once: usize) -> Result<()> {
     let (ready, missing): (Vec<_>, Vec<_>) = RIVALS
         .iter()
-        .filter(|rival| rival.name != "threads" || row.connections <= MOST_THREADS)
+        .filter(|rival| rival.name != THREADS || row.connections <= MOST_THREADS)
         .filter(|rival| rival.name != "unspin, async, read")
         .partition(|rival| rival.prepare().is_ok());
     let measurements = Measurements::new(row, &ready, at_once);
@@ -155,9 +161,9 @@ impl Idler {
         let wakes = (after.wakes - before.wakes) as f64 / seconds;
         let memory = self.server.account().resident()? as f64 - self.empty as f64;
         Ok(vec![
+            Reading::new(WAKES, "", wakes),
+            Reading::new(MEMORY, "B", memory / self.streams.len() as f64),
             Reading::new("CPU per second", "µs", cpu),
-            Reading::new("wakes per second", "", wakes),
-            Reading::new("memory per connection", "B", memory / self.streams.len() as f64),
         ])
     }
 }

@@ -29,6 +29,11 @@ pub fn number(value: Option<f64>) -> String {
     grouped(&format!("{value:.digits$}"))
 }
 
+/// A number of things.
+pub fn count(things: usize) -> String {
+    grouped(&things.to_string())
+}
+
 /// With a comma between the thousands.
 fn grouped(number: &str) -> String {
     let (whole, fraction) = number.split_at(number.find('.').unwrap_or(number.len()));
@@ -57,7 +62,7 @@ pub fn times(ratio: Option<Spread>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::number;
+    use super::{count, number};
 
     #[test]
     fn three_digits_count() {
@@ -67,6 +72,7 @@ mod tests {
         let expected =
             ["1.23", "12.3", "123", "1,234", "1,234,567", "0.0123", "0.0001", "0", "-1,500", "7"];
         assert_eq!(text, expected);
+        assert_eq!([0, 999, 1_000, 10_000].map(count), ["0", "999", "1,000", "10,000"]);
         assert_eq!(number(None), "-");
         assert_eq!(number(Some(f64::NAN)), "-");
     }

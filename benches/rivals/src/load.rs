@@ -18,7 +18,9 @@ use rustix::net::sockopt::set_socket_linger;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 use crate::Result;
+use crate::figures::count;
 use crate::histogram::Histogram;
+use crate::machine::raise_descriptor_limit;
 
 const EVENTS: usize = 1024;
 
@@ -30,6 +32,9 @@ const SEND_AT_ONCE: usize = 64 * 1024;
 
 /// A server that says nothing for so long is stuck.
 const PATIENCE: Timespec = Timespec { tv_sec: 10, tv_nsec: 0 };
+
+/// For what a process has open besides its connections.
+const OTHER_DESCRIPTORS: usize = 64;
 
 /// Connections that are opened before the server must have taken them up: no listener has less room
 /// than twice as many, and one without room lets a client wait for a second.
@@ -49,10 +54,7 @@ pub struct Shape {
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Shape { connections, size, depth } = self;
-        match connections / 1000 {
-            0 => write!(f, "{connections} × ")?,
-            thousands => write!(f, "{thousands},{:03} × ", connections % 1000)?,
-        }
+        write!(f, "{} × ", count(*connections))?;
         match size / 1024 {
             0 => write!(f, "{size} B")?,
             kibibytes => write!(f, "{kibibytes} KiB")?,
@@ -101,15 +103,21 @@ struct Wire {
     latencies: Histogram,
 }
 
+/// As many connections as this process may have, and a server that it starts.
+pub fn most_connections() -> usize {
+    let descriptors = usize::try_from(raise_descriptor_limit()).unwrap_or(usize::MAX);
+    descriptors.saturating_sub(OTHER_DESCRIPTORS)
+}
+
 /// Opens connections, and returns when the server has taken them up. It must send back what it gets.
-pub fn connect(address: SocketAddr, count: usize) -> io::Result<Vec<TcpStream>> {
-    let mut streams = Vec::with_capacity(count);
-    for number in 1..=count {
+pub fn connect(address: SocketAddr, connections: usize) -> io::Result<Vec<TcpStream>> {
+    let mut streams = Vec::with_capacity(connections);
+    for number in 1..=connections {
         let mut stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         // Closing resets: ten thousand connections that linger would be in the way of the next.
         set_socket_linger(&stream, Some(Duration::ZERO))?;
-        if number % AT_ONCE == 0 || number == count {
+        if number % AT_ONCE == 0 || number == connections {
             stream.write_all(b"?")?;
             stream.read_exact(&mut [0])?;
         }
@@ -247,5 +255,82 @@ impl Connection {
             self.send_at = (self.send_at + sent) % wire.size;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::*;
+
+    const SHAPE: Shape = Shape { connections: 3, size: 1000, depth: 4 };
+
+    /// A server that does this to each chunk before it sends it back.
+    fn server(change: fn(&mut Vec<u8>)) -> SocketAddr {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                thread::spawn(move || {
+                    let mut chunk = Vec::new();
+                    loop {
+                        // Less than a message, so that answers come in parts.
+                        chunk.resize(700, 0);
+                        match stream.read(&mut chunk) {
+                            Ok(0) | Err(_) => return,
+                            Ok(length) => chunk.truncate(length),
+                        }
+                        change(&mut chunk);
+                        if stream.write_all(&chunk).is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+        });
+        address
+    }
+
+    #[test]
+    fn answers_are_counted_and_timed() {
+        let mut load = Load::connect(server(|_| {}), SHAPE).unwrap();
+        load.warm_up(Duration::from_millis(1)).unwrap();
+        let served = load.run(Duration::from_millis(5)).unwrap();
+        assert!(served.requests >= 2 * SHAPE.connections as u64);
+        assert!(served.time >= Duration::from_millis(5));
+        let longest = load.latencies().percentile(100.0).unwrap();
+        assert!(longest > 0.0 && longest < served.time.as_nanos() as f64 * 10.0);
+    }
+
+    #[test]
+    fn a_wrong_answer_ends_the_load() {
+        let mut load = Load::connect(
+            server(|chunk| {
+                if let Some(last) = chunk.last_mut() {
+                    *last ^= 1;
+                }
+            }),
+            SHAPE,
+        )
+        .unwrap();
+        let error = load.warm_up(Duration::from_millis(1)).unwrap_err();
+        assert_eq!(error.to_string(), "an answer is not what was sent");
+    }
+
+    #[test]
+    fn an_answer_that_is_too_long_ends_the_load() {
+        let mut load = Load::connect(server(|chunk| chunk.extend(chunk.clone())), SHAPE).unwrap();
+        assert!(load.warm_up(Duration::from_secs(1)).is_err());
+    }
+
+    #[test]
+    fn a_shape_is_told_in_words() {
+        let small = Shape { connections: 50, size: 64, depth: 16 };
+        let large = Shape { connections: 10_000, size: 64 << 10, depth: 1 };
+        assert_eq!(small.to_string(), "50 × 64 B, depth 16");
+        assert_eq!(large.to_string(), "10,000 × 64 KiB");
     }
 }

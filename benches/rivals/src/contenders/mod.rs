@@ -96,6 +96,9 @@ impl Rival {
 /// With what the others are compared: as little as a server can do.
 pub const BASE: &str = "epoll";
 
+/// A thread for each connection: the one that may not be able to have as many as it is asked for.
+pub const THREADS: &str = "threads";
+
 /// All of them.
 pub const RIVALS: [Rival; 10] = [
     Rival::rust(BASE, epoll::serve),
@@ -105,7 +108,7 @@ pub const RIVALS: [Rival; 10] = [
     Rival::rust("tokio", tokio::serve),
     Rival::rust("calloop", calloop::serve),
     Rival::rust("smol", smol::serve),
-    Rival::rust("threads", threads::serve),
+    Rival::rust(THREADS, threads::serve),
     Rival { name: "libuv", serve: foreign::libuv, prepare: foreign::prepare_libuv },
     Rival { name: "node", serve: foreign::node, prepare: foreign::prepare_node },
 ];
