@@ -9,6 +9,12 @@ use unspin_rivals::operations::{How, OPERATIONS, Operation, measure_if_asked};
 use unspin_rivals::program::Program;
 use unspin_rivals::report::{Contender, Reading, Report};
 
+/// A quick run does so many times fewer operations.
+const SHORTER: usize = 10;
+
+/// Of what takes seconds: a minute for each of them would be too much.
+const SLOW_ROUNDS: usize = 3;
+
 fn main() -> Result<()> {
     if measure_if_asked()? {
         return Ok(());
@@ -17,19 +23,21 @@ fn main() -> Result<()> {
     let placed = keep_still();
     let programs = Programs::find();
     let mut report = Report::new("micro", "Single operations", &args);
-    report.note(format!("micro ran {placed}."));
+    report.note(format!("all of it {placed}"));
+    report.note(format!("rows with a million timers have {SLOW_ROUNDS} rounds, the others more"));
     for operation in OPERATIONS {
-        let count = if args.quick { operation.short } else { operation.count };
+        let count = if args.quick { operation.count / SHORTER } else { operation.count };
+        report.set_rounds(if operation.is_slow { SLOW_ROUNDS } else { args.rounds() });
         let contenders = contenders(operation, &programs, count);
-        // A million is not what a short measurement has.
-        let row = if args.quick {
-            format!("{} [{count}]", operation.name)
-        } else {
-            operation.name.to_owned()
-        };
-        report.compare(&row, operation.base, contenders)?;
+        report.compare(&row(operation, args.quick), operation.base, contenders)?;
     }
     report.finish()
+}
+
+/// A million is not what a quick run has.
+fn row(operation: &Operation, quick: bool) -> String {
+    let shorter = if quick { format!(", {SHORTER} times fewer") } else { String::new() };
+    format!("{}{shorter}", operation.name)
 }
 
 /// Each measurement has a process of its own: the threads and the memory that one leaves behind
