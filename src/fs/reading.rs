@@ -140,7 +140,7 @@ impl Reading {
         }
         let Some(reader) = self.reader.take() else { return };
         let (pipe, bell) = (Arc::clone(&self.pipe), self.core.bell(self.key));
-        let label = Label { kind: CallbackKind::Data, ..self.label };
+        let label = self.label.with_kind(CallbackKind::Data);
         let reading = Rc::downgrade(self);
         let work = move || reader.run(&pipe, &bell);
         self.core.submit(Lane::Fs, label, "read", work, move |_, result| {
@@ -196,10 +196,10 @@ impl Reading {
     }
 
     fn emit_data(self: &Rc<Self>, stream: &ReadStream, chunk: &Filled) {
-        if let Some(mut handler) = self.handlers.data.lend(CallbackKind::Data) {
-            let bytes = &chunk.buffer[..chunk.length];
-            self.call(handler.label, move || handler(stream, bytes));
-        }
+        let bytes = &chunk.buffer[..chunk.length];
+        self.handlers.data.lend(&self.core, |handler, label| {
+            self.call(label.with_kind(CallbackKind::Data), || handler(stream, bytes));
+        });
     }
 
     /// Calls a handler as a task. An error that it returns is logged, and closes this stream only.
@@ -231,18 +231,23 @@ impl Reading {
     }
 
     fn fail(self: &Rc<Self>, stream: &ReadStream, error: Error) {
-        if let Some(mut handler) = self.handlers.error.lend(CallbackKind::Error) {
-            self.call(handler.label, move || handler(stream, error));
-        } else {
+        let mut error = Some(error);
+        self.handlers.error.lend(&self.core, |handler, label| {
+            let error = error.take();
+            self.call(label.with_kind(CallbackKind::Error), || {
+                error.map_or(Ok(()), |error| handler(stream, error))
+            });
+        });
+        if let Some(error) = error {
             event::resource_failed(NAME, self.label, &error);
         }
         self.close();
     }
 
     fn emit(self: &Rc<Self>, kind: CallbackKind, stream: &ReadStream, place: &Place<OnStream>) {
-        if let Some(mut handler) = place.lend(kind) {
-            self.call(handler.label, move || handler(stream));
-        }
+        place.lend(&self.core, |handler, label| {
+            self.call(label.with_kind(kind), || handler(stream));
+        });
     }
 
     /// Ends the stream when the signal is aborted: what was read and not handed over is dropped.
@@ -250,7 +255,7 @@ impl Reading {
         if let Some(reason) = signal.reason() {
             return self.abort(Error::aborted(Some(reason)));
         }
-        let label = Label { kind: CallbackKind::Abort, ..self.label };
+        let label = self.label.with_kind(CallbackKind::Abort);
         let reading = Rc::downgrade(self);
         let listener = signal.listen(&self.core, label, move |reason| {
             if let Some(reading) = reading.upgrade() {
@@ -314,7 +319,7 @@ impl Reading {
         #[cfg(feature = "async")]
         self.wakers.take_each().for_each(std::task::Waker::wake);
         let reading = Rc::clone(self);
-        let label = Label { kind: CallbackKind::Close, ..self.label };
+        let label = self.label.with_kind(CallbackKind::Close);
         self.core.defer_to_close(label, move |_| reading.finish_closing());
     }
 
@@ -354,7 +359,7 @@ impl Reading {
             return;
         }
         for waker in self.wakers.take_each() {
-            let label = Label { kind: CallbackKind::Future, ..self.label };
+            let label = self.label.with_kind(CallbackKind::Future);
             self.core.task(label, || {
                 waker.wake();
                 Ok(())
@@ -364,13 +369,8 @@ impl Reading {
 }
 
 impl Handlers {
-    fn retire(&self) -> Handlers {
-        Handlers {
-            data: self.data.retire(),
-            end: self.end.retire(),
-            error: self.error.retire(),
-            close: self.close.retire(),
-        }
+    fn retire(&self) -> impl Sized + use<> {
+        (self.data.retire(), self.end.retire(), self.error.retire(), self.close.retire())
     }
 
     fn bytes(&self) -> usize {
