@@ -22,10 +22,18 @@ pub(crate) struct Shape {
     pub(crate) active: usize,
     /// Those of the active ones whose requests need the disk.
     pub(crate) from_disk: usize,
+    /// How long the others think between an answer and the next request, on average.
+    pub(crate) thought: Duration,
 }
 
-/// How long a client thinks, on average. Fifty then ask for about an eighth of what a core can do.
-const THOUGHT: Duration = Duration::from_millis(4);
+impl Shape {
+    /// Those that talk think so long that fifty of them ask for about an eighth of what a core can
+    /// do.
+    pub(crate) fn mostly_silent(connections: usize, active: usize) -> Shape {
+        let thought = Duration::from_millis(4);
+        Shape { connections, active: active.min(connections), from_disk: 0, thought }
+    }
+}
 
 /// Ten clients of the disk then want half of what it can do.
 const THOUGHT_ABOUT_DISK: Duration = Duration::from_millis(100);
@@ -33,7 +41,8 @@ const THOUGHT_ABOUT_DISK: Duration = Duration::from_millis(100);
 /// A server whose queue of connections is full lets us wait; one that lives does not for so long.
 const PATIENCE: Duration = Duration::from_millis(1500);
 
-/// Connections that are opened before the server gets a moment to accept them.
+/// Connections that are opened before the server gets a moment to accept them, and events that are
+/// taken up at once.
 const AT_ONCE: usize = 64;
 
 /// What the clients saw.
@@ -55,6 +64,7 @@ pub(crate) struct Clients {
     silent: Vec<TcpStream>,
     /// Whose thought ends when.
     thinking: BinaryHeap<Reverse<(Instant, usize)>>,
+    thought: Duration,
     random: u64,
 }
 
@@ -86,9 +96,10 @@ impl Clients {
             active: Vec::with_capacity(shape.active),
             silent: Vec::new(),
             thinking: BinaryHeap::new(),
+            thought: shape.thought,
             random: 0x9E37_79B9_7F4A_7C15,
         };
-        let every = (streams.len() / shape.active).max(1);
+        let every = (streams.len() / shape.active.max(1)).max(1);
         for (at, stream) in streams.into_iter().enumerate() {
             // Closing resets: thousands of connections that linger would be in the next one's way.
             set_socket_linger(&stream, Some(Duration::ZERO))?;
@@ -123,7 +134,7 @@ impl Clients {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;
-        let average = if self.active[at].from_disk { THOUGHT_ABOUT_DISK } else { THOUGHT };
+        let average = if self.active[at].from_disk { THOUGHT_ABOUT_DISK } else { self.thought };
         let part = (self.random >> 32) as f64 / f64::from(u32::MAX);
         self.thinking.push(Reverse((now + average.mul_f64(0.5 + part), at)));
     }
@@ -138,7 +149,7 @@ impl Clients {
             answered: 0,
         };
         self.active.iter_mut().for_each(|client| client.answers = 0);
-        let mut events = Events::with_capacity(self.active.len());
+        let mut events = Events::with_capacity(AT_ONCE);
         let start = Instant::now();
         let mut now = start;
         while now < start + time {

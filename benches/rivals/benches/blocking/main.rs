@@ -37,8 +37,8 @@ fn main() -> Result<()> {
     let setting = Setting {
         cores: machine::cores(),
         folder: folder.path().to_owned(),
-        warm_up: Duration::from_millis(if args.quick { 20 } else { 200 }),
-        window: Duration::from_millis(if args.quick { 100 } else { 1000 }),
+        warm_up: Duration::from_millis(if args.quick { 20 } else { 100 }),
+        window: Duration::from_millis(if args.quick { 100 } else { 800 }),
     };
     compare_servers(&mut report, &setting)?;
     compare_with_disk(&mut report, &setting)?;
@@ -61,10 +61,9 @@ fn compare_servers(report: &mut Report, setting: &Setting) -> Result<()> {
     if let Some(last) = setting.cores.last() {
         machine::stay_on(&[*last]);
     }
-    for connections in [1, 10, 100, 1_000, 10_000] {
-        let shape = Shape { connections, active: connections.min(ACTIVE), from_disk: 0 };
+    for shape in shapes() {
         let row = row_name(shape);
-        if connections as u64 + SPARE_DESCRIPTORS > descriptors {
+        if shape.connections as u64 + SPARE_DESCRIPTORS > descriptors {
             let limit = format!("a process may have {descriptors} descriptors");
             report.note(format!("{row}: left out, as {limit}"));
             continue;
@@ -75,25 +74,37 @@ fn compare_servers(report: &mut Report, setting: &Setting) -> Result<()> {
     Ok(())
 }
 
+fn shapes() -> Vec<Shape> {
+    let talking = [1, 10, 100, 1_000, 10_000].map(|all| Shape::mostly_silent(all, ACTIVE));
+    let mut shapes = vec![Shape::mostly_silent(100, 0)];
+    shapes.extend(talking);
+    shapes.push(Shape { thought: Duration::ZERO, ..Shape::mostly_silent(ACTIVE, ACTIVE) });
+    shapes
+}
+
 fn compare_with_disk(report: &mut Report, setting: &Setting) -> Result<()> {
-    let shape = Shape { connections: 100, active: ACTIVE, from_disk: ACTIVE / 5 };
+    let shape = Shape { from_disk: ACTIVE / 5, ..Shape::mostly_silent(100, ACTIVE) };
     let ways = WAYS.into_iter().chain([BLOCKED]);
     let contenders = ways.map(|way| serving::contender(way, shape, First::Latency, setting));
     report.compare(&row_name(shape), CALLBACKS, contenders.collect())
 }
 
-fn row_name(shape: Shape) -> String {
-    let connections = match shape.connections {
+/// As rows without a number of their own on the axis end.
+const ALL_SILENT: &str = ", all silent";
+const RESTLESS: &str = ", without a pause";
+
+fn row_name(Shape { connections, active, from_disk, thought }: Shape) -> String {
+    let name = match connections {
         1 => "1 connection".to_owned(),
-        thousands if thousands >= 1000 => format!("{},000 connections", thousands / 1000),
-        few => format!("{few} connections"),
+        few @ ..1000 => format!("{few} connections"),
+        thousands => format!("{},000 connections", thousands / 1000),
     };
-    match (shape.connections > shape.active, shape.from_disk) {
-        (false, _) => connections,
-        (true, 0) => format!("{connections}, {} active", shape.active),
-        (true, some) => {
-            format!("{connections}, {} active, {some} of them from a slow disk", shape.active)
-        }
+    match (active, from_disk) {
+        (0, _) => name + ALL_SILENT,
+        _ if thought.is_zero() => name + RESTLESS,
+        (_, some @ 1..) => format!("{name}, {active} active, {some} of them from a slow disk"),
+        _ if active < connections => format!("{name}, {active} active"),
+        _ => name,
     }
 }
 

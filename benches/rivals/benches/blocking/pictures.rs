@@ -9,6 +9,7 @@ use unspin_rivals::sheet::Sheet;
 
 use crate::files::{LATE, READS};
 use crate::serving::{CPU, P99, P99_FROM_DISK, USER};
+use crate::{ALL_SILENT, RESTLESS};
 
 pub(crate) fn draw(sheet: &Sheet, folder: &Path) -> Result<()> {
     plot::shares(&folder.join("blocking-1-processor.svg"), &processor(sheet))?;
@@ -34,7 +35,7 @@ fn groups(sheet: &Sheet, first: &str, readings: &[&str]) -> Vec<Bars> {
     groups.collect()
 }
 
-/// Rows of silent and talking clients, and nothing else.
+/// Rows of servers without a disk.
 fn by_connections(sheet: &Sheet) -> impl Iterator<Item = &[Figure]> {
     sheet.rows().filter(|row| row[0].what == CPU)
 }
@@ -89,7 +90,9 @@ fn memory(sheet: &Sheet) -> Lines {
 /// One for each contender, through all rows.
 fn lines(sheet: &Sheet, what: &str) -> Vec<Line> {
     let mut lines: Vec<Line> = Vec::new();
-    for row in by_connections(sheet) {
+    let is_point =
+        |row: &&[Figure]| !row[0].row.ends_with(ALL_SILENT) && !row[0].row.ends_with(RESTLESS);
+    for row in by_connections(sheet).filter(is_point) {
         for of_one in row.chunk_by(|one, next| one.contender == next.contender) {
             let name = &of_one[0].contender;
             let at = lines.iter().position(|line| line.name == *name).unwrap_or_else(|| {

@@ -166,7 +166,8 @@ impl Served {
     }
 
     fn processor(&self, ticks: Ticks) -> [Reading; 3] {
-        let each = self.cpu.as_secs_f64() * 1e6 / self.seen.answers as f64;
+        let answers = self.seen.answers as f64;
+        let each = if answers > 0.0 { self.cpu.as_secs_f64() * 1e6 / answers } else { f64::NAN };
         [
             Reading::new(USER, "%", self.busy() * ticks.user_share()),
             Reading::new("kernel", "%", self.busy() * (1.0 - ticks.user_share())),
@@ -195,11 +196,8 @@ impl Served {
     }
 }
 
-/// In milliseconds.
+/// In milliseconds; not a number where not even one value lies beyond it.
 pub(crate) fn percentile(sorted_nanos: &[u64], percent: f64) -> f64 {
-    let rank = (sorted_nanos.len() as f64 * percent / 100.0).ceil() as usize;
-    match sorted_nanos.get(rank.saturating_sub(1)) {
-        Some(nanos) => *nanos as f64 / 1e6,
-        None => f64::NAN,
-    }
+    let rank = (sorted_nanos.len() as f64 * percent / 100.0).floor() as usize;
+    sorted_nanos.get(rank).map_or(f64::NAN, |nanos| *nanos as f64 / 1e6)
 }
