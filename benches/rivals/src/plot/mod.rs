@@ -23,6 +23,15 @@ pub fn first_readings(sheet: &Sheet, folder: &Path) -> Result<()> {
     bars(&folder.join(format!("{}.svg", sheet.name)), &sheet.title, &groups.collect::<Vec<_>>())
 }
 
+/// A group of bars for each of those rows that have it, of one reading.
+pub fn reading(path: &Path, title: &str, sheet: &Sheet, what: &str) -> Result<()> {
+    let groups = sheet.rows().filter_map(|row| {
+        let mut figures = row.iter().filter(|figure| figure.what == what).peekable();
+        figures.peek().is_some().then(|| Bars::of(figures))
+    });
+    bars(path, title, &groups.collect::<Vec<_>>())
+}
+
 /// Groups of bars, each with its own scale.
 pub fn bars(path: &Path, title: &str, groups: &[Bars]) -> Result<()> {
     bars::draw(path, title, groups)
