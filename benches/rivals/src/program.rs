@@ -12,18 +12,18 @@ use crate::Result;
 use crate::report::Missing;
 
 /// A program that can be started, or why it cannot.
-pub struct Program(std::result::Result<Vec<OsString>, String>);
+pub struct Program(std::result::Result<Vec<OsString>, Missing>);
 
 impl Program {
     /// This one.
     pub fn itself() -> Program {
-        let path = env::current_exe().map_err(|error| error.to_string());
+        let path = env::current_exe().map_err(|error| Missing(error.to_string()));
         Program(path.map(|path| vec![path.into()]))
     }
 
     /// Compiles a C program that uses libuv.
     pub fn libuv(name: &str, source: &str) -> Program {
-        Program(compiled(name, source).map(|path| vec![path.into()]))
+        Program(compile(name, source).map(|path| vec![path.into()]))
     }
 
     /// A script for Node.
@@ -37,7 +37,7 @@ impl Program {
     ///
     /// [`Missing`] says what the machine lacks; any other is a failure.
     pub fn run(&self, arguments: &[&str]) -> Result<Vec<f64>> {
-        let words = self.0.as_ref().map_err(|why| Missing(why.clone()))?;
+        let words = self.0.as_ref().map_err(|Missing(why)| Missing(why.clone()))?;
         let output = Command::new(&words[0])
             .args(&words[1..])
             .args(arguments)
@@ -54,30 +54,38 @@ impl Program {
     }
 }
 
-fn check_node() -> std::result::Result<(), String> {
-    let asked = Command::new("node").arg("--version").output();
-    let output = asked.map_err(|error| format!("node does not start: {error}"))?;
-    if output.status.success() { Ok(()) } else { Err("node --version fails".to_owned()) }
+/// Whether Node is on the machine.
+pub(crate) fn check_node() -> std::result::Result<(), Missing> {
+    match Command::new("node").arg("--version").output() {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => Err(Missing(format!("node --version: {}", output.status))),
+        Err(error) => Err(Missing(format!("node does not start: {error}"))),
+    }
 }
 
-/// Takes a compiler, libuv and its header.
-fn compiled(name: &str, source: &str) -> std::result::Result<PathBuf, String> {
-    let failed = |error| format!("cc does not start: {error}");
-    // Beside the bench itself, so that it goes when the build goes.
-    let program = env::current_exe().map_err(failed)?.with_file_name(name);
+/// Where a program of this name is once it is compiled: beside the bench itself, so that it goes
+/// when the build goes.
+pub(crate) fn beside_itself(name: &str) -> io::Result<PathBuf> {
+    Ok(env::current_exe()?.with_file_name(name))
+}
+
+/// Compiles a C program, which takes a compiler, libuv and its header.
+pub(crate) fn compile(name: &str, source: &str) -> std::result::Result<PathBuf, Missing> {
+    let failed = |error| Missing(format!("cc does not start: {error}"));
+    let program = beside_itself(name).map_err(failed)?;
     // Another bench may do the same at this moment.
     let unfinished = program.with_extension(process::id().to_string());
-    let output = compile(source, &unfinished).map_err(failed)?;
+    let output = run_compiler(source, &unfinished).map_err(failed)?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         let reason = said.lines().find(|line| line.contains("error")).unwrap_or("cc fails");
-        return Err(reason.trim().to_owned());
+        return Err(Missing(reason.trim().to_owned()));
     }
-    fs::rename(unfinished, &program).map_err(|error| error.to_string())?;
+    fs::rename(unfinished, &program).map_err(|error| Missing(error.to_string()))?;
     Ok(program)
 }
 
-fn compile(source: &str, program: &Path) -> io::Result<Output> {
+fn run_compiler(source: &str, program: &Path) -> io::Result<Output> {
     let mut cc = Command::new("cc")
         .args(["-O2", "-Wall", "-Wextra", "-pthread", "-x", "c", "-", "-luv", "-o"])
         .arg(program)

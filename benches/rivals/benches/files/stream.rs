@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use futures_lite::AsyncReadExt;
 use tokio::io::AsyncReadExt as _;
+use unspin::fs::ReadOptions;
 use unspin_rivals::runtime::{Executor, Runtime, Tokio, Unspin};
 
 use crate::shelf::PIECE;
@@ -22,44 +23,27 @@ pub(crate) fn std(path: &Path, count: usize) {
     }
 }
 
-/// Each read begins the next one.
 pub(crate) fn unspin_callback(path: &Path, count: usize) {
-    let left = Rc::new(Cell::new(count));
-    let (rest, path) = (Rc::clone(&left), path.to_owned());
+    let read = Rc::new(Cell::new(0));
+    let sum = Rc::clone(&read);
+    let path = path.to_owned();
     unspin::run(move || {
-        unspin::fs::open(path).callback(move |file| {
-            read_next(file?, 0, rest);
-            Ok(())
-        });
+        let stream = ReadOptions::new().chunk_size(PIECE).range(..count as u64).stream(path);
+        stream.on_data(move |_, chunk| sum.set(sum.get() + chunk.len()));
     })
-    .expect("it is there");
-    assert_eq!(left.get(), 0);
-}
-
-fn read_next(file: unspin::fs::File, offset: u64, left: Rc<Cell<usize>>) {
-    let wanted = left.get().min(PIECE);
-    file.clone().read_at(offset, wanted).callback(move |bytes| {
-        let length = bytes?.len();
-        assert_eq!(length, wanted);
-        left.set(left.get() - length);
-        if left.get() > 0 {
-            read_next(file, offset + length as u64, left);
-        }
-        Ok(())
-    });
+    .expect("nothing in it fails");
+    assert_eq!(read.get(), count);
 }
 
 pub(crate) fn unspin_await(path: &Path, count: usize) {
     let path = path.to_owned();
     Unspin::run(move |_| async move {
-        let file = unspin::fs::open(path).await.expect("it is there");
-        let mut offset = 0;
-        while offset < count {
-            let wanted = PIECE.min(count - offset);
-            let bytes = file.read_at(offset as u64, wanted).await.expect("it can be read");
-            assert_eq!(bytes.len(), wanted);
-            offset += wanted;
+        let stream = ReadOptions::new().chunk_size(PIECE).range(..count as u64).stream(path);
+        let mut read = 0;
+        while let Some(chunk) = stream.chunk().await.expect("it can be read") {
+            read += chunk.len();
         }
+        assert_eq!(read, count);
     });
 }
 
