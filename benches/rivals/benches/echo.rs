@@ -42,8 +42,8 @@ impl Plan {
         let rounds = if shape.connections == MANY { 2 } else { 1 };
         let millis = |full, quick| Duration::from_millis(if args.quick { quick } else { full });
         Plan {
-            warm_up: millis(80, 30) * rounds,
-            measured: millis(350, 60) * rounds,
+            warm_up: millis(60, 30) * rounds,
+            measured: millis(280, 60) * rounds,
             counted: millis(50, 20) * rounds,
         }
     }
@@ -94,6 +94,7 @@ fn measure(rival: &Rival, shape: Shape, plan: &Plan) -> Result<Vec<Reading>> {
         |percent| load.latencies().percentile(percent).map_or(f64::NAN, |nanos| nanos / 1e3);
     let mut readings = vec![
         Reading::new("CPU per request", "µs", spent.as_secs_f64() * 1e6 / served.requests as f64),
+        Reading::new("requests per second", "", served.requests as f64 / served.time.as_secs_f64()),
         Reading::new("latency, median", "µs", latency(50.0)),
         Reading::new("latency, 99 %", "µs", latency(99.0)),
         Reading::new("memory", "MiB", account.resident()? as f64 / f64::from(1 << 20)),

@@ -275,14 +275,13 @@ mod tests {
             for stream in listener.incoming() {
                 let mut stream = stream.unwrap();
                 thread::spawn(move || {
-                    let mut chunk = Vec::new();
+                    // Less than a message, so that answers come in parts.
+                    let mut buffer = [0; 700];
                     loop {
-                        // Less than a message, so that answers come in parts.
-                        chunk.resize(700, 0);
-                        match stream.read(&mut chunk) {
+                        let mut chunk = match stream.read(&mut buffer) {
                             Ok(0) | Err(_) => return,
-                            Ok(length) => chunk.truncate(length),
-                        }
+                            Ok(length) => buffer[..length].to_vec(),
+                        };
                         change(&mut chunk);
                         if stream.write_all(&chunk).is_err() {
                             return;
