@@ -123,7 +123,17 @@ impl<S: ByteStream> Flow<S> {
     }
 
     /// Whether there may be something to read: `false` at the end.
+    #[inline]
     fn poll_readable(&self, cx: &mut Context<'_>, ticket: Ticket) -> Poll<Result<bool>> {
+        let hindrances = Facts::HAS_READER | Facts::READ_ENDED | Facts::CLOSED;
+        let is_readable = self.state.of(hindrances | Facts::READABLE, Facts::READABLE);
+        if is_readable && !self.has_had_its_share() {
+            return Poll::Ready(Ok(true));
+        }
+        self.poll_unreadable(cx, ticket)
+    }
+
+    fn poll_unreadable(&self, cx: &mut Context<'_>, ticket: Ticket) -> Poll<Result<bool>> {
         if self.state.is(Facts::HAS_READER) {
             return Poll::Ready(Err(mixed()));
         }
@@ -133,14 +143,11 @@ impl<S: ByteStream> Flow<S> {
         if self.state.is(Facts::CLOSED) {
             return Poll::Ready(Err(ErrorKind::NotConnected.into()));
         }
-        if !self.state.is(Facts::READABLE) {
-            return self.wait(cx, ticket, Side::Read);
-        }
-        if self.has_had_its_share() {
+        if self.state.is(Facts::READABLE) {
+            // It has had its share of this turn.
             self.requeue();
-            return self.wait(cx, ticket, Side::Read);
         }
-        Poll::Ready(Ok(true))
+        self.wait(cx, ticket, Side::Read)
     }
 
     /// One receive; `None` if there was nothing after all.
@@ -174,30 +181,40 @@ impl<S: ByteStream> Flow<S> {
         ticket: Ticket,
         bytes: &[u8],
     ) -> Poll<Result<usize>> {
-        loop {
-            if self.state.is(Facts::CLOSED | Facts::FAILED) {
-                return Poll::Ready(Err(ErrorKind::NotConnected.into()));
-            }
-            if self.state.is(Facts::ENDING) {
-                let error = IoError::new(ErrorKind::BrokenPipe, "`end` was called before");
-                return Poll::Ready(Err(Error::io("write", error)));
-            }
-            if bytes.is_empty() {
-                return Poll::Ready(Ok(0));
-            }
-            if self.has_had_its_share() {
-                self.requeue();
-                return self.wait(cx, ticket, Side::Write);
-            }
-            if !self.state.of(Facts::QUEUED | Facts::WRITABLE, Facts::WRITABLE) {
-                return self.wait(cx, ticket, Side::Write);
-            }
+        let hindrances = Facts::CLOSED | Facts::FAILED | Facts::ENDING | Facts::QUEUED;
+        let is_writable = || self.state.of(hindrances | Facts::WRITABLE, Facts::WRITABLE);
+        while is_writable() && !bytes.is_empty() && !self.has_had_its_share() {
             match self.send_once(bytes) {
                 Ok(0) => {}
                 Ok(sent) => return Poll::Ready(Ok(sent)),
                 Err(error) => return Poll::Ready(Err(Error::io("write", error))),
             }
         }
+        self.poll_unwritable(cx, ticket, bytes)
+    }
+
+    #[cold]
+    fn poll_unwritable(
+        &self,
+        cx: &mut Context<'_>,
+        ticket: Ticket,
+        bytes: &[u8],
+    ) -> Poll<Result<usize>> {
+        if self.state.is(Facts::CLOSED | Facts::FAILED) {
+            return Poll::Ready(Err(ErrorKind::NotConnected.into()));
+        }
+        if self.state.is(Facts::ENDING) {
+            let error = IoError::new(ErrorKind::BrokenPipe, "`end` was called before");
+            return Poll::Ready(Err(Error::io("write", error)));
+        }
+        if bytes.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        if self.state.of(Facts::QUEUED | Facts::WRITABLE, Facts::WRITABLE) {
+            // It has had its share of this turn.
+            self.requeue();
+        }
+        self.wait(cx, ticket, Side::Write)
     }
 
     /// Waits until all that was accepted is handed to the system.
@@ -221,6 +238,7 @@ impl<S: ByteStream> Flow<S> {
     }
 
     /// A future was dropped: it waits no more.
+    #[inline]
     pub(crate) fn stop_waiting(&self, ticket: Ticket, side: Side) {
         if let Some(waker) = self.waiters.of(side).leave(ticket) {
             self.update_activity();
@@ -250,7 +268,14 @@ impl<S: ByteStream> Flow<S> {
         self.update_activity();
     }
 
+    #[inline]
     fn wake(self: &Rc<Self>, side: Side) {
+        if !self.waiters.of(side).is_empty() {
+            self.wake_each(side);
+        }
+    }
+
+    fn wake_each(self: &Rc<Self>, side: Side) {
         for waker in self.waiters.of(side).take_each() {
             let label = self.label.with_kind(CallbackKind::Future);
             self.core.task(label, || {
@@ -264,6 +289,7 @@ impl<S: ByteStream> Flow<S> {
         }
     }
 
+    #[inline]
     fn has_had_its_share(&self) -> bool {
         let (turn, waiters) = (self.core.counters.turns.get(), &self.waiters);
         if waiters.turn.replace(turn) != turn {

@@ -31,16 +31,19 @@ impl Ticket {
 }
 
 impl Wakers {
+    #[inline]
     pub(crate) fn ticket(&self) -> Ticket {
         self.tickets.set(self.tickets.get() + 1);
         Ticket(self.tickets.get())
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.count.get() == 0
     }
 
     /// Notes who waits; returns the waker that it replaces, to be dropped at last.
+    #[inline]
     #[must_use]
     pub(crate) fn wait(&self, ticket: Ticket, cx: &mut Context<'_>) -> Option<Waker> {
         let waker = cx.waker().clone();
@@ -75,6 +78,7 @@ impl Wakers {
     }
 
     /// Takes a future's waker off the list, to be dropped at last.
+    #[inline]
     #[must_use]
     pub(crate) fn leave(&self, ticket: Ticket) -> Option<Waker> {
         if self.is_empty() { None } else { self.leave_others(ticket) }
@@ -95,10 +99,12 @@ impl Wakers {
     }
 
     /// Takes out those that wait now, one by one: one that waits again meanwhile is not among them.
+    #[inline]
     pub(crate) fn take_each(&self) -> impl Iterator<Item = Waker> {
         (0..self.count.get()).map_while(|_| self.take_first())
     }
 
+    #[inline]
     fn take_first(&self) -> Option<Waker> {
         let (_, waker) = self.first.take()?;
         self.count.set(self.count.get() - 1);
