@@ -112,6 +112,7 @@ impl Queues {
         }
     }
 
+    #[inline]
     pub(crate) fn push_tick(&self, label: Label, work: Callback) {
         if self.closed.get() {
             return;
@@ -120,6 +121,7 @@ impl Queues {
         self.ticks.borrow_mut().push_back(Queued { label, work });
     }
 
+    #[inline]
     pub(crate) fn push_microtask(&self, label: Label, work: Microtask) {
         if self.closed.get() {
             return;

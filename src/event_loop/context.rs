@@ -15,20 +15,28 @@ thread_local! {
 /// # Panics
 ///
 /// If there is none.
+#[inline]
 #[track_caller]
 pub(crate) fn current() -> Loop {
     match try_current() {
         Some(core) => core,
-        None => panic!(
-            "no event loop is running on this thread: call this from inside `unspin::run`, or \
-             through `EventLoop::enter`; from another thread, post it with a `Remote`"
-        ),
+        None => nobody(),
     }
 }
 
+#[cold]
+#[track_caller]
+fn nobody() -> ! {
+    panic!(
+        "no event loop is running on this thread: call this from inside `unspin::run`, or \
+         through `EventLoop::enter`; from another thread, post it with a `Remote`"
+    )
+}
+
+#[inline]
 pub(crate) fn try_current() -> Option<Loop> {
     // A destructor of another thread-local may ask after ours is gone.
-    CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
+    CURRENT.try_with(|current| current.borrow().clone()).unwrap_or(None)
 }
 
 /// Asks the running loop of this thread; `false` if there is none. `ask` is the loop's own code, and

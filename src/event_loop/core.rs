@@ -93,6 +93,7 @@ impl Core {
     }
 
     /// A label for something registered at `at` by what is running now.
+    #[inline]
     pub(crate) fn label(&self, kind: CallbackKind, at: At) -> Label {
         Label::new(kind, at, self.causes.here())
     }

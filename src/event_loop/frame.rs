@@ -69,8 +69,15 @@ impl Frames {
 
 impl Core {
     /// The Render phase: nothing at all, unless a frame was asked for and is due.
+    #[inline]
     pub(crate) fn run_frames(self: &Rc<Self>) {
-        let Some(deadline) = self.frames.borrow().deadline() else { return };
+        let deadline = self.frames.borrow().deadline();
+        if let Some(deadline) = deadline {
+            self.run_frames_due(deadline);
+        }
+    }
+
+    fn run_frames_due(self: &Rc<Self>, deadline: Nanos) {
         let now = self.clock.refresh();
         if now < deadline {
             return;

@@ -266,9 +266,6 @@ pub fn on_rejection_handled<R: Outcome>(mut hook: impl FnMut(&Rejection) -> R + 
 
 impl Core {
     pub(crate) fn run_prepare_hooks(self: &Rc<Self>) {
-        if self.hooks.prepare.is_empty() {
-            return;
-        }
         for id in self.hooks.prepare.ids() {
             let Some(mut hook) = self.hooks.prepare.take(id) else { continue };
             let label = hook.label;

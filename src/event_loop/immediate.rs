@@ -8,7 +8,6 @@ use std::rc::Rc;
 use crate::error::Outcome;
 use crate::event_loop::context::current;
 use crate::event_loop::core::{Callback, Core, Loop};
-use crate::event_loop::phase::Work;
 use crate::slots::{Key, Slots};
 use crate::trace::{CallbackKind, Label, event};
 
@@ -51,6 +50,12 @@ impl Immediates {
         self.entries.take_all().into_iter().map(|entry| entry.run).collect()
     }
 
+    /// Takes the oldest out; `None` if it was cleared.
+    fn take_next(&mut self) -> Option<Entry> {
+        let key = self.queue.pop_front()?;
+        self.remove(key)
+    }
+
     fn remove(&mut self, key: Key) -> Option<Entry> {
         let entry = self.entries.remove(key)?;
         self.holding -= usize::from(entry.referenced);
@@ -61,17 +66,16 @@ impl Immediates {
 impl Core {
     /// The Check phase: the immediates that were queued before it began.
     pub(crate) fn run_immediates(self: &Rc<Self>) {
-        {
-            let mut immediates = self.immediates.borrow_mut();
-            self.tasks.borrow_mut().extend(immediates.queue.drain(..).map(Work::Immediate));
-        }
-        self.run_tasks();
-    }
-
-    pub(crate) fn run_immediate(self: &Rc<Self>, key: Key) {
-        let entry = self.immediates.borrow_mut().remove(key);
-        if let Some(Entry { label, run, .. }) = entry {
-            self.task(label, run);
+        // Those that are queued from here on wait behind them, for the next turn.
+        let batch = self.immediates.borrow().queue.len();
+        for _ in 0..batch {
+            if self.lifetime.has_ended() {
+                return;
+            }
+            let next = self.immediates.borrow_mut().take_next();
+            if let Some(Entry { label, run, .. }) = next {
+                self.task(label, run);
+            }
         }
     }
 }

@@ -108,6 +108,9 @@ impl Core {
     /// Puts the ports with messages into the task queue. What is posted from here on waits for the
     /// next turn, so that ports that answer each other leave room for the rest of the loop.
     pub(crate) fn take_mail(&self) {
+        if !self.mail.is_waiting() {
+            return;
+        }
         let mut waiting = self.mail.waiting.borrow_mut();
         self.tasks.borrow_mut().extend(waiting.drain(..).map(Work::Mail));
     }

@@ -47,7 +47,6 @@ pub(crate) enum Work {
     Message(Message),
     /// A port has messages.
     Mail(Key),
-    Immediate(Key),
     Frame(Box<FrameEntry>),
     /// The loop's own code, which makes tasks or not.
     Deferred(Box<Deferred>),
@@ -66,26 +65,29 @@ impl Work {
 
 impl Core {
     /// Runs one phase, and tells the log what it did if it did anything.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn phase(self: &Rc<Self>, phase: Phase, run: impl FnOnce(&Loop)) {
         if self.lifetime.has_ended() {
             return;
         }
         self.phase.set(phase);
-        if event::is_telling_phases() {
-            let report = event::PhaseReport::begin(&self.counters);
-            run(self);
+        let report = event::is_telling_phases().then(|| event::PhaseReport::begin(&self.counters));
+        run(self);
+        if let Some(report) = report {
             report.end(&self.counters, phase.name(), || self.left_in(phase));
-        } else {
-            run(self);
         }
     }
 
     /// What Poll found: readiness first, in the kernel's order; then what other threads sent, and
     /// mail.
+    #[inline]
     pub(crate) fn run_polled(self: &Rc<Self>) {
-        self.run_sources();
-        self.run_tasks();
+        if self.sources_ready() > 0 {
+            self.run_sources();
+        }
+        if !self.tasks.borrow().is_empty() {
+            self.run_tasks();
+        }
     }
 
     /// How many entries the running phase has before it. Readiness stays in the reactor's own
@@ -110,7 +112,6 @@ impl Core {
             Work::Completion(job) => self.complete_job(job),
             Work::Message(message) => self.run_message(message),
             Work::Mail(key) => self.deliver_mail(key),
-            Work::Immediate(key) => self.run_immediate(key),
             Work::Frame(entry) => self.run_frame(*entry),
             Work::Deferred(deferred) => (deferred.run)(self),
         }
@@ -129,6 +130,7 @@ impl Core {
         }
     }
 
+    #[inline]
     pub(crate) fn run_pending(self: &Rc<Self>) {
         self.run_queued(&self.pending);
         // What was queued, or left by a hosted engine, while no task was running.
@@ -137,10 +139,14 @@ impl Core {
         }
     }
 
+    #[inline]
     pub(crate) fn run_prepare(self: &Rc<Self>) {
-        self.run_prepare_hooks();
+        if !self.hooks.prepare.is_empty() {
+            self.run_prepare_hooks();
+        }
     }
 
+    #[inline]
     pub(crate) fn run_closing(self: &Rc<Self>) {
         self.run_queued(&self.closing);
     }

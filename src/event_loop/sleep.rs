@@ -15,7 +15,6 @@ impl Core {
         if self.lifetime.has_ended() {
             return Ok(());
         }
-        self.watch.look();
         match sleep {
             Sleep::No => self.collect(Some(Duration::ZERO))?,
             Sleep::Until(deadline)
@@ -30,15 +29,16 @@ impl Core {
             Sleep::Forever => self.sleep_and_collect(None)?,
         }
         self.take_mail();
-        self.watch.slept();
         Ok(())
     }
 
     /// `sleep` has just read the clock.
     fn sleep_and_collect(self: &Rc<Self>, timeout: Option<Duration>) -> io::Result<()> {
         let turn = self.counters.turns.get();
+        self.watch.look();
         event::sleep(turn, timeout, || self.sleep_reason());
         let collected = self.collect(timeout);
+        self.watch.slept();
         let slept = self.clock.refresh_after_sleep();
         self.counters.turns_slept.add(1);
         self.counters.asleep_ns.add(slept);

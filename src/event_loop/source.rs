@@ -162,9 +162,6 @@ impl Core {
 
     /// Runs the tasks of the sources that are ready.
     pub(crate) fn run_sources(self: &Rc<Self>) {
-        if self.sources_ready() == 0 {
-            return;
-        }
         let mut buffer = self.take_read_buffer();
         while !self.lifetime.has_ended() {
             let Some((source, readiness)) = self.next_ready() else { break };

@@ -57,10 +57,14 @@ impl Core {
     }
 
     /// The Timers phase: due timers, by their lists.
+    #[inline]
     pub(crate) fn run_timers(self: &Rc<Self>) {
-        if self.timers.borrow().armed() == 0 {
-            return;
+        if self.timers.borrow().armed() > 0 {
+            self.run_due_timers();
         }
+    }
+
+    fn run_due_timers(self: &Rc<Self>) {
         let mut pass = Timers::<TimerTask>::pass(self.clock.refresh());
         while !self.lifetime.has_ended() {
             let next = self.timers.borrow_mut().next_due(&mut pass);

@@ -108,8 +108,12 @@ impl Watch {
         }
     }
 
-    /// `tasks` is how many the turn ran.
+    /// `tasks` is how many the turn ran: if that is one, it is as slow as its turn, and is looked at
+    /// when the next one begins.
     pub(crate) fn turn_ended(&self, turn: u64, tasks: u64) {
+        if tasks <= 1 {
+            return;
+        }
         self.look();
         let took = self.looked.get().saturating_sub(self.turn_began.get());
         if took > self.limit && !self.turn_told.get() {

@@ -45,9 +45,13 @@ struct Node {
 pub(crate) struct Causes {
     nodes: RefCell<Vec<Node>>,
     running: Cell<Option<Label>>,
-    /// The node of `running`, once it is needed: a callback that registers nothing needs none.
-    node: Cell<Option<Cause>>,
+    /// The nodes that labels had when they were looked up last, by line. What a program does, it
+    /// does again.
+    known: [Cell<(Label, Cause)>; KNOWN],
 }
+
+/// A power of two.
+const KNOWN: usize = 8;
 
 impl Causes {
     #[track_caller]
@@ -62,21 +66,19 @@ impl Causes {
         Causes {
             nodes: RefCell::new(vec![root]),
             running: Cell::new(None),
-            node: Cell::new(Some(Cause::OUTSIDE)),
+            known: [const { Cell::new((Label::NOBODY, Cause::OUTSIDE)) }; KNOWN],
         }
     }
 
     /// Makes `label` the running callback.
     #[inline]
     pub(crate) fn enter(&self, label: Label) {
-        self.node.set(None);
         self.running.set(Some(label));
     }
 
     /// Makes `before` the running callback again: what `running` said before `enter`.
     #[inline]
     pub(crate) fn leave(&self, before: Option<Label>) {
-        self.node.set(None);
         self.running.set(before);
     }
 
@@ -85,15 +87,17 @@ impl Causes {
     }
 
     /// The cause of what is registered now.
+    #[inline]
     pub(crate) fn here(&self) -> Cause {
-        if let Some(node) = self.node.get() {
+        let Some(label) = self.running.get() else { return Cause::OUTSIDE };
+        let known =
+            &self.known[std::ptr::from_ref(label.at).addr() / align_of_val(label.at) % KNOWN];
+        let (before, node) = known.get();
+        if before.is(label) {
             return node;
         }
-        let node = match self.running.get() {
-            Some(label) => self.intern(label),
-            None => Cause::OUTSIDE,
-        };
-        self.node.set(Some(node));
+        let node = self.intern(label);
+        known.set((label, node));
         node
     }
 

@@ -106,12 +106,28 @@ pub(crate) fn task(counters: &Counters, causes: &Causes, phase: &str, label: Lab
     span
 }
 
+#[inline]
 pub(crate) fn queued(label: Label) {
+    if is_tracing() {
+        tell_queued(label);
+    }
+}
+
+#[cold]
+fn tell_queued(label: Label) {
     let (kind, at) = (label.kind(), Line(label.at));
     trace!(name: "queued", target: TASK, %kind, %at, "queued");
 }
 
+#[inline]
 pub(crate) fn microtask(label: Label) {
+    if is_tracing() {
+        tell_microtask(label);
+    }
+}
+
+#[cold]
+fn tell_microtask(label: Label) {
     let (kind, at) = (label.kind(), Line(label.at));
     trace!(name: "microtask", target: MICRO, %kind, %at, "microtask");
 }

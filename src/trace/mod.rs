@@ -169,6 +169,12 @@ impl Label {
         Label { at, kind_and_cause: cause.index() << Label::KIND_BITS | kind as u32 }
     }
 
+    /// Whether both are of one registration, and one kind: the same place in the tree of causes.
+    #[inline]
+    pub(crate) fn is(self, other: Label) -> bool {
+        std::ptr::eq(self.at, other.at) && self.kind_and_cause == other.kind_and_cause
+    }
+
     /// The same for another call of the same registration.
     #[inline]
     pub(crate) fn with_kind(self, kind: CallbackKind) -> Label {
