@@ -29,7 +29,7 @@ fn main() -> Result<()> {
     let mut report = Report::new("fan_in", "Fan-in, the server's share of one core", &args);
     report.note(keep_still());
     // A write takes the client most of a microsecond, and a mebibyte is eighty thousand writes.
-    let (mebibytes, connections) = if args.quick { (1, 1_000) } else { (8, 10_000) };
+    let (mebibytes, connections) = if args.quick { (1, 1_000) } else { (4, 10_000) };
     report.set_rounds(5);
     let row = format!("flood, {mebibytes} MiB, {} B at a time", LINE.len());
     compare(&mut report, &row, |rival| flood(rival, mebibytes))?;

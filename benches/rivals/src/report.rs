@@ -58,7 +58,7 @@ impl<'a> Contender<'a> {
 
 /// Why a contender cannot be measured. As the error of a run it is a dash in the table and a line
 /// below it, where any other error ends the bench.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Missing(pub String);
 
 impl fmt::Display for Missing {
