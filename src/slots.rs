@@ -65,6 +65,23 @@ impl<T> Slots<T> {
         (slot.generation == key.generation).then_some(&mut slot.value)
     }
 
+    /// The value at an index that is known to be taken: for links within one structure, which never
+    /// outlive what they lead to.
+    #[inline]
+    pub(crate) fn at(&self, index: u32) -> &T {
+        &self.slab[index as usize].value
+    }
+
+    #[inline]
+    pub(crate) fn at_mut(&mut self, index: u32) -> &mut T {
+        &mut self.slab[index as usize].value
+    }
+
+    /// The key of the value at an index that is known to be taken.
+    pub(crate) fn key_of(&self, index: u32) -> Key {
+        Key { index, generation: self.slab[index as usize].generation }
+    }
+
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
         self.get(key)?;
         Some(self.slab.remove(key.index as usize).value)

@@ -7,12 +7,9 @@
 
 mod list;
 
-use std::collections::{BTreeMap, HashMap};
-use std::hash::{BuildHasherDefault, Hasher};
-
 use crate::clock::Nanos;
 use crate::slots::{Key, Slots};
-use list::List;
+use list::{Index, Lists, NONE, Rank};
 
 /// A length of time in whole milliseconds, at least 1.
 pub(crate) type Millis = u64;
@@ -23,28 +20,22 @@ const NANOS_PER_MILLI: Nanos = 1_000_000;
 #[derive(Debug)]
 pub(crate) struct Timers<T> {
     entries: Slots<Entry<T>>,
-    lists: Slots<List>,
-    by_duration: HashMap<Millis, Key, BuildHasherDefault<MillisHasher>>,
-    /// Lists by expiry, and by age where that is equal.
-    order: BTreeMap<Rank, Key>,
-    next_id: u64,
+    lists: Lists,
     armed: usize,
     /// Timers that are armed and referenced.
     holding: usize,
 }
 
-/// Where a list stands among the lists: expiry, then id.
-type Rank = (Nanos, u64);
-
+/// A timer. Small: a million of them cost more for the memory that they touch than for the work.
 #[derive(Debug)]
 struct Entry<T> {
-    duration: Millis,
     start: Nanos,
+    /// The list of its duration, also while it does not wait in it.
+    list: Index,
+    before: Index,
+    after: Index,
+    armed: bool,
     referenced: bool,
-    /// The list the timer waits in, while it is armed.
-    list: Option<Key>,
-    before: Option<Key>,
-    after: Option<Key>,
     value: T,
 }
 
@@ -52,24 +43,18 @@ struct Entry<T> {
 #[derive(Debug)]
 pub(crate) struct Pass {
     now: Nanos,
-    /// The list being run: it goes on to the end of its due part before another list has a turn.
-    list: Option<Key>,
+    /// The list being run, as it stood in the order then: it goes on to the end of its due part
+    /// before another list has a turn.
+    list: Option<(Rank, Index)>,
 }
 
 impl<T> Timers<T> {
     pub(crate) fn new() -> Timers<T> {
-        Timers {
-            entries: Slots::new(),
-            lists: Slots::new(),
-            by_duration: HashMap::default(),
-            order: BTreeMap::new(),
-            next_id: 0,
-            armed: 0,
-            holding: 0,
-        }
+        Timers { entries: Slots::new(), lists: Lists::new(), armed: 0, holding: 0 }
     }
 
     /// Starts a timer.
+    #[inline]
     pub(crate) fn insert(
         &mut self,
         duration: Millis,
@@ -77,42 +62,45 @@ impl<T> Timers<T> {
         referenced: bool,
         value: T,
     ) -> Key {
-        let entry =
-            Entry { duration, start, referenced, list: None, before: None, after: None, value };
-        let key = self.entries.insert(entry);
-        self.arm(key, start);
+        let list = self.lists.join(duration);
+        let (before, after, armed) = (NONE, NONE, false);
+        let key =
+            self.entries.insert(Entry { start, list, before, after, armed, referenced, value });
+        self.arm(key.index, start);
         key
     }
 
     /// Starts a timer again, armed or not, behind all others of its duration.
+    #[inline]
     pub(crate) fn restart(&mut self, key: Key, start: Nanos) {
-        if self.entries.get(key).is_some() {
-            self.unlink(key);
-            self.arm(key, start);
+        let Some(entry) = self.entries.get_mut(key) else { return };
+        if entry.armed && entry.after == NONE {
+            entry.start = start;
+            return;
         }
+        // Its list keeps its place in the order meanwhile, as in Node.
+        self.unlink(key.index);
+        self.arm(key.index, start);
     }
 
-    /// Stops a timer; it stays, to be started again or removed.
-    pub(crate) fn stop(&mut self, key: Key) {
-        if let Some(list) = self.unlink(key) {
-            if self.lists.get(list).is_some_and(List::is_empty) {
-                self.delete_list(list);
-            }
-        }
-    }
-
-    /// Takes a timer out.
+    /// Takes a timer out, stopping it if it is armed.
+    #[inline]
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
-        self.stop(key);
+        let list = self.entries.get(key)?.list;
+        if self.unlink(key.index) && self.lists.get(list).is_empty() {
+            self.lists.leave(list);
+        }
+        self.lists.quit(list);
         self.entries.remove(key).map(|entry| entry.value)
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
         self.entries.get_mut(key).map(|entry| &mut entry.value)
     }
 
     pub(crate) fn is_armed(&self, key: Key) -> bool {
-        self.entries.get(key).is_some_and(|entry| entry.list.is_some())
+        self.entries.get(key).is_some_and(|entry| entry.armed)
     }
 
     pub(crate) fn is_referenced(&self, key: Key) -> bool {
@@ -122,7 +110,7 @@ impl<T> Timers<T> {
     pub(crate) fn set_referenced(&mut self, key: Key, referenced: bool) {
         let Some(entry) = self.entries.get_mut(key) else { return };
         let before = std::mem::replace(&mut entry.referenced, referenced);
-        if entry.list.is_some() {
+        if entry.armed {
             self.holding = self.holding + usize::from(referenced) - usize::from(before);
         }
     }
@@ -139,15 +127,15 @@ impl<T> Timers<T> {
 
     /// When the loop must look at the timers next: never later than the first deadline.
     pub(crate) fn next_deadline(&self) -> Option<Nanos> {
-        self.order.first_key_value().map(|(rank, _)| rank.0)
+        self.lists.first().map(|(rank, _)| rank.0)
     }
 
     /// The armed timers with their deadlines, in no order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&T, Nanos, bool)> {
         self.entries
             .iter()
-            .filter(|(_, entry)| entry.list.is_some())
-            .map(|(_, entry)| (&entry.value, expiry(entry.start, entry.duration), entry.referenced))
+            .filter(|(_, entry)| entry.armed)
+            .map(|(_, entry)| (&entry.value, self.due(entry), entry.referenced))
     }
 
     pub(crate) fn take_all(&mut self) -> Vec<T> {
@@ -166,97 +154,81 @@ impl<T> Timers<T> {
     /// A timer started while the run goes on starts at `now` or later, so it is not due in it.
     pub(crate) fn next_due(&mut self, pass: &mut Pass) -> Option<Key> {
         loop {
-            let list = match pass.list.filter(|list| self.lists.get(*list).is_some()) {
-                Some(list) => list,
-                None => self.first_due(pass.now)?,
-            };
-            pass.list = Some(list);
-            let Some(first) = self.lists.get(list)?.first else {
-                self.delete_list(list);
+            let list = self.list_of(pass)?;
+            let first = self.lists.get(list).first;
+            if first == NONE {
+                self.lists.leave(list);
                 continue;
-            };
-            let entry = self.entries.get(first)?;
-            let due = expiry(entry.start, entry.duration);
+            }
+            let due = self.due(self.entries.at(first));
             if due <= pass.now {
                 self.unlink(first);
-                return Some(first);
+                return Some(self.entries.key_of(first));
             }
-            self.move_list(list, due);
+            // Where its first timer belongs, behind lists that were there already.
+            self.lists.leave(list);
+            self.lists.enter(list, due);
             pass.list = None;
         }
     }
 
-    fn first_due(&self, now: Nanos) -> Option<Key> {
-        let (rank, list) = self.order.first_key_value()?;
-        (rank.0 <= now).then_some(*list)
+    /// The list whose turn it is: the one that is being run, unless it has left its place.
+    fn list_of(&self, pass: &mut Pass) -> Option<Index> {
+        let goes_on = |(rank, list): (Rank, Index)| self.lists.is_at(rank, list);
+        if !pass.list.is_some_and(goes_on) {
+            pass.list = self.lists.first().filter(|(rank, _)| rank.0 <= pass.now);
+        }
+        pass.list.map(|(_, list)| list)
     }
 
     /// Appends a timer that is in no list to the list of its duration.
-    fn arm(&mut self, key: Key, start: Nanos) {
-        let Some(entry) = self.entries.get_mut(key) else { return };
-        entry.start = start;
-        let (duration, referenced) = (entry.duration, entry.referenced);
-        let list = match self.by_duration.get(&duration) {
-            Some(list) => *list,
-            None => self.create_list(duration, expiry(start, duration)),
-        };
-        self.push_back(list, key);
+    #[inline]
+    fn arm(&mut self, index: Index, start: Nanos) {
+        let entry = self.entries.at_mut(index);
+        let list = self.lists.get_mut(entry.list);
+        let last = std::mem::replace(&mut list.last, index);
+        (entry.start, entry.armed) = (start, true);
+        (entry.before, entry.after) = (last, NONE);
         self.armed += 1;
-        self.holding += usize::from(referenced);
-    }
-
-    fn create_list(&mut self, duration: Millis, expiry: Nanos) -> Key {
-        let rank = (expiry, self.take_id());
-        let list = self.lists.insert(List::new(duration, rank));
-        self.by_duration.insert(duration, list);
-        self.order.insert(rank, list);
-        list
-    }
-
-    fn delete_list(&mut self, key: Key) {
-        if let Some(list) = self.lists.remove(key) {
-            self.by_duration.remove(&list.duration);
-            self.order.remove(&list.rank);
+        self.holding += usize::from(entry.referenced);
+        if last != NONE {
+            self.entries.at_mut(last).after = index;
+            return;
+        }
+        list.first = index;
+        if !list.is_in_order() {
+            let (due, list) = (expiry(start, list.duration), entry.list);
+            self.lists.enter(list, due);
         }
     }
 
-    /// Puts a list where its first timer belongs, behind lists that were there already.
-    fn move_list(&mut self, key: Key, expiry: Nanos) {
-        let rank = (expiry, self.take_id());
-        if let Some(list) = self.lists.get_mut(key) {
-            self.order.remove(&list.rank);
-            list.rank = rank;
-            self.order.insert(rank, key);
+    /// Takes a timer out of its list; `false` if it was in none.
+    #[inline]
+    fn unlink(&mut self, index: Index) -> bool {
+        let entry = self.entries.at_mut(index);
+        if !std::mem::replace(&mut entry.armed, false) {
+            return false;
         }
+        self.armed -= 1;
+        self.holding -= usize::from(entry.referenced);
+        let (before, after) = (entry.before, entry.after);
+        let list = self.lists.get_mut(entry.list);
+        match before {
+            NONE => list.first = after,
+            before => self.entries.at_mut(before).after = after,
+        }
+        match after {
+            NONE => list.last = before,
+            after => self.entries.at_mut(after).before = before,
+        }
+        true
     }
 
-    fn take_id(&mut self) -> u64 {
-        self.next_id += 1;
-        self.next_id
+    fn due(&self, entry: &Entry<T>) -> Nanos {
+        expiry(entry.start, self.lists.get(entry.list).duration)
     }
 }
 
 fn expiry(start: Nanos, duration: Millis) -> Nanos {
     start.saturating_add(duration.saturating_mul(NANOS_PER_MILLI))
-}
-
-/// Durations are small numbers that no enemy chooses: one multiplication spreads them well.
-#[derive(Debug, Default)]
-struct MillisHasher(u64);
-
-impl Hasher for MillisHasher {
-    fn write_u64(&mut self, millis: u64) {
-        // 2^64 divided by the golden ratio; the rotation brings the mixed bits to both ends.
-        self.0 = millis.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(26);
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(self.0 ^ u64::from(*byte));
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
 }
