@@ -103,7 +103,7 @@ struct Waiting<'a> {
 
 impl Waiting<'_> {
     fn new(stream: &TcpStream, side: Side) -> Waiting<'_> {
-        Waiting { stream, side, ticket: stream.flow().waiters.of(side).ticket() }
+        Waiting { stream, side, ticket: stream.flow().waiters().of(side).ticket() }
     }
 
     /// A method, so that a closure that calls it owns all of this, and not the ticket alone.

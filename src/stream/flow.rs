@@ -1,7 +1,11 @@
 //! The state of a stream, and its life from open to closed.
 
+#[cfg(feature = "async")]
+use std::cell::OnceCell;
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
+#[cfg(feature = "async")]
+use std::task::Waker;
 
 use crate::clock::Nanos;
 use crate::error::{Error, Result};
@@ -35,7 +39,7 @@ pub struct Flow<S: Kind> {
     pub(crate) high_water_mark: Cell<usize>,
     pub(crate) activity: Activity,
     #[cfg(feature = "async")]
-    pub(crate) waiters: Waiters,
+    waiters: OnceCell<Box<Waiters>>,
     pub(crate) bytes_read: Cell<u64>,
     pub(crate) bytes_written: Cell<u64>,
 
@@ -58,7 +62,7 @@ impl<S: ByteStream> Flow<S> {
             high_water_mark: Cell::new(HIGH_WATER_MARK),
             activity: Activity::default(),
             #[cfg(feature = "async")]
-            waiters: Waiters::default(),
+            waiters: OnceCell::new(),
             bytes_read: Cell::new(0),
             bytes_written: Cell::new(0),
             last_active: Cell::new(core.clock.cached()),
@@ -292,10 +296,23 @@ impl<S: ByteStream> Flow<S> {
     /// Whether a future waits to read, or to write.
     fn awaited_for(&self) -> (bool, bool) {
         #[cfg(feature = "async")]
-        let awaited = (!self.waiters.read.is_empty(), !self.waiters.write.is_empty());
+        let awaited = self.waiters.get().map_or((false, false), |waiters| waiters.awaited_for());
         #[cfg(not(feature = "async"))]
         let awaited = (false, false);
         awaited
+    }
+
+    /// Made when the first future waits: a stream with handlers has none.
+    #[cfg(feature = "async")]
+    #[inline]
+    pub(crate) fn waiters(&self) -> &Waiters {
+        self.waiters.get_or_init(Box::default)
+    }
+
+    /// Takes everybody out who waits, to be woken or dropped.
+    #[cfg(feature = "async")]
+    pub(crate) fn take_waiters(&self) -> Vec<Waker> {
+        self.waiters.get().map_or_else(Vec::new, |waiters| waiters.take_all())
     }
 
     pub(crate) fn is_awaited(&self) -> bool {
@@ -373,6 +390,6 @@ impl<S: ByteStream> Source for Flow<S> {
         self.state.clear(Facts::HAS_READER);
         drop(self.handlers.retire());
         #[cfg(feature = "async")]
-        drop(self.waiters.take_all());
+        drop(self.take_waiters());
     }
 }

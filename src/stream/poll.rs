@@ -32,9 +32,13 @@ pub(crate) struct Waiters {
 }
 
 impl Waiters {
-    /// Takes everybody out, to be woken or dropped.
     pub(crate) fn take_all(&self) -> Vec<Waker> {
         self.read.take_each().chain(self.write.take_each()).collect()
+    }
+
+    /// Whether anybody waits to read, and whether to write.
+    pub(crate) fn awaited_for(&self) -> (bool, bool) {
+        (!self.read.is_empty(), !self.write.is_empty())
     }
 
     pub(crate) fn of(&self, side: Side) -> &Wakers {
@@ -229,7 +233,7 @@ impl<S: ByteStream> Flow<S> {
     }
 
     fn wait<T>(&self, cx: &mut Context<'_>, ticket: Ticket, side: Side) -> Poll<T> {
-        let before = self.waiters.of(side).wait(ticket, cx);
+        let before = self.waiters().of(side).wait(ticket, cx);
         if !self.activity.is_active() {
             self.update_activity();
         }
@@ -240,7 +244,7 @@ impl<S: ByteStream> Flow<S> {
     /// A future was dropped: it waits no more.
     #[inline]
     pub(crate) fn stop_waiting(&self, ticket: Ticket, side: Side) {
-        if let Some(waker) = self.waiters.of(side).leave(ticket) {
+        if let Some(waker) = self.waiters().of(side).leave(ticket) {
             self.update_activity();
             drop(waker);
         }
@@ -259,31 +263,33 @@ impl<S: ByteStream> Flow<S> {
 
     /// The stream is closed: whoever waits is told. Nothing is called but the wakers.
     pub(crate) fn wake_at_close(&self) {
-        self.waiters.take_all().into_iter().for_each(Waker::wake);
+        self.take_waiters().into_iter().for_each(Waker::wake);
     }
 
     /// The same where what waits on one side has become a mistake.
     pub(crate) fn wake_now(&self, side: Side) {
-        self.waiters.of(side).take_each().for_each(Waker::wake);
-        self.update_activity();
+        if self.is_awaited() {
+            self.waiters().of(side).take_each().for_each(Waker::wake);
+            self.update_activity();
+        }
     }
 
     #[inline]
     fn wake(self: &Rc<Self>, side: Side) {
-        if !self.waiters.of(side).is_empty() {
+        if !self.waiters().of(side).is_empty() {
             self.wake_each(side);
         }
     }
 
     fn wake_each(self: &Rc<Self>, side: Side) {
-        for waker in self.waiters.of(side).take_each() {
+        for waker in self.waiters().of(side).take_each() {
             let label = self.label.with_kind(CallbackKind::Future);
             self.core.task(label, || {
                 waker.wake();
                 Ok(())
             });
             // Mostly it waits again.
-            if self.waiters.of(side).is_empty() {
+            if self.waiters().of(side).is_empty() {
                 self.update_activity();
             }
         }
@@ -291,7 +297,7 @@ impl<S: ByteStream> Flow<S> {
 
     #[inline]
     fn has_had_its_share(&self) -> bool {
-        let (turn, waiters) = (self.core.counters.turns.get(), &self.waiters);
+        let (turn, waiters) = (self.core.counters.turns.get(), self.waiters());
         if waiters.turn.replace(turn) != turn {
             waiters.polls.set(0);
         }
