@@ -21,6 +21,20 @@ pub struct Figure {
     pub base: String,
 }
 
+impl Figure {
+    /// The middle, with its unit; a dash where there is none.
+    pub fn middle(&self) -> String {
+        let value = number(self.value.map(|spread| spread.median));
+        format!("{value} {}", self.unit).trim_end().to_owned()
+    }
+
+    /// Said beside another figure: what it is, too. Nothing of what could not be measured.
+    pub fn beside(&self) -> Option<String> {
+        self.value?;
+        Some(format!("{} {}", self.what, self.middle()))
+    }
+}
+
 /// A number with three digits that count, or a dash. What was counted has no fraction.
 pub fn number(value: Option<f64>) -> String {
     let Some(value) = value.filter(|value| value.is_finite()) else { return "-".to_owned() };
@@ -57,7 +71,10 @@ pub fn range(spread: Option<Spread>) -> String {
 
 /// How many times as much as the base; a dash where there is nothing to compare.
 pub fn times(ratio: Option<Spread>) -> String {
-    ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{:.2}", ratio.median))
+    match ratio.map(|ratio| ratio.median) {
+        Some(few) if few < 100.0 => format!("{few:.2}"),
+        many => number(many),
+    }
 }
 
 #[cfg(test)]

@@ -98,7 +98,7 @@ impl Machine {
         let facts = vec![
             ("date", said_by("date", &["+%F"])),
             ("processor", processor()),
-            ("cores", cores().len().to_string()),
+            ("cores", all_cores()),
             ("kernel", kernel.map(|part| part.to_string_lossy().into_owned()).join(" ")),
             ("rustc", said_by("rustc", &["--version"])),
             ("packages", packages()),
@@ -123,6 +123,15 @@ fn processor() -> String {
     let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     model.map_or_else(|| "-".to_owned(), |(_, name)| name.to_owned())
+}
+
+/// Also those that this program has left to others.
+fn all_cores() -> String {
+    let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    match cpuinfo.lines().filter(|line| line.starts_with("processor")).count() {
+        0 => "-".to_owned(),
+        count => count.to_string(),
+    }
 }
 
 /// As the lock file has them.

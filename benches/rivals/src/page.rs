@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::Result;
-use crate::figures::{Figure, number, range, times};
+use crate::figures::{Figure, range, times};
 use crate::sheet::{Sheet, folder};
 
 /// How it is measured; kept beside the figures for those who only read.
@@ -61,30 +61,19 @@ fn table(sheets: &[Sheet]) -> String {
 }
 
 fn line(bench: &str, first: &Figure, others: &[Figure]) -> String {
-    let others: Vec<String> = others.iter().filter_map(beside).collect();
+    let others: Vec<String> = others.iter().filter_map(Figure::beside).collect();
     let cells = [
         bench.to_owned(),
         first.row.clone(),
         first.contender.clone(),
         first.what.clone(),
-        measure(first),
+        first.middle(),
         range(first.value),
         compared(first),
         others.join("; "),
     ];
     // A bar in a name would end its cell.
     format!("| {} |\n", cells.map(|cell| cell.replace('|', "\\|")).join(" | "))
-}
-
-/// What could not be measured is left out.
-fn beside(figure: &Figure) -> Option<String> {
-    figure.value?;
-    Some(format!("{} {}", figure.what, measure(figure)))
-}
-
-fn measure(figure: &Figure) -> String {
-    let value = number(figure.value.map(|spread| spread.median));
-    format!("{value} {}", figure.unit).trim_end().to_owned()
 }
 
 fn compared(figure: &Figure) -> String {

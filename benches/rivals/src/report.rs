@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::args::Args;
-use crate::figures::{Figure, number, range, times};
+use crate::figures::{Figure, range, times};
 use crate::machine::Machine;
 use crate::sheet::{Sheet, folder};
 use crate::stats::{Spread, ratios};
@@ -240,19 +240,18 @@ fn print_row(row: &str, base: &str, figures: &[Figure]) {
     println!("\n{row}");
     for of_one in figures.chunk_by(|one, next| one.contender == next.contender) {
         let (first, others) = (&of_one[0], &of_one[1..]);
-        let value = number(first.value.map(|spread| spread.median));
         let mut line = format!(
             "  {:<28} {:>16} {:>19} {:>6} × {base}",
             first.contender,
-            format!("{value} {}", first.unit),
+            first.middle(),
             format!("[{}]", range(first.value)),
             times(first.ratio),
         );
-        for Figure { what, unit, value, .. } in others {
-            let value = number(value.map(|spread| spread.median));
-            line += &format!("; {what} {value} {unit}");
+        for beside in others.iter().filter_map(Figure::beside) {
+            line += "; ";
+            line += &beside;
         }
-        println!("{}", line.trim_end());
+        println!("{line}");
     }
 }
 

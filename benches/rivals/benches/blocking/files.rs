@@ -127,10 +127,10 @@ fn run(
     let reads = seen.reads as f64 / seconds;
     Ok(vec![
         Reading::new(LATE, "ms", percentile(&seen.late, 99.0)),
-        Reading::new("p50", "ms", percentile(&seen.late, 50.0)),
-        Reading::new("at most", "ms", greatest),
+        Reading::new("timer late, p50", "ms", percentile(&seen.late, 50.0)),
+        Reading::new("timer late, at most", "ms", greatest),
         Reading::new(READS, "/s", reads),
-        Reading::new("read", "MiB/s", reads * files.size as f64 / f64::from(1 << 20)),
+        Reading::new("bytes", "MiB/s", reads * files.size as f64 / f64::from(1 << 20)),
         Reading::new("CPU used", "%", clock.nanos_each(1) / 1e7 / seconds),
     ])
 }

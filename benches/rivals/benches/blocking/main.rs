@@ -38,7 +38,7 @@ fn main() -> Result<()> {
         cores: machine::cores(),
         folder: folder.path().to_owned(),
         warm_up: Duration::from_millis(if args.quick { 20 } else { 100 }),
-        window: Duration::from_millis(if args.quick { 100 } else { 800 }),
+        window: Duration::from_millis(if args.quick { 100 } else { 700 }),
     };
     compare_servers(&mut report, &setting)?;
     compare_with_disk(&mut report, &setting)?;
@@ -89,7 +89,7 @@ fn compare_with_disk(report: &mut Report, setting: &Setting) -> Result<()> {
     report.compare(&row_name(shape), CALLBACKS, contenders.collect())
 }
 
-/// As rows without a number of their own on the axis end.
+/// How rows end that have no place among those with more and more connections.
 const ALL_SILENT: &str = ", all silent";
 const RESTLESS: &str = ", without a pause";
 

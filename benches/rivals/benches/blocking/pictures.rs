@@ -8,6 +8,7 @@ use unspin_rivals::plot::{self, Bars, Line, Lines, Part, Share, Shares};
 use unspin_rivals::sheet::Sheet;
 
 use crate::files::{LATE, READS};
+use crate::servers::ONE_AT_A_TIME;
 use crate::serving::{CPU, P99, P99_FROM_DISK, USER};
 use crate::{ALL_SILENT, RESTLESS};
 
@@ -15,7 +16,7 @@ pub(crate) fn draw(sheet: &Sheet, folder: &Path) -> Result<()> {
     plot::shares(&folder.join("blocking-1-processor.svg"), &processor(sheet))?;
     plot::lines(&folder.join("blocking-2-latency.svg"), &latency(sheet))?;
     plot::lines(&folder.join("blocking-3-memory.svg"), &memory(sheet))?;
-    let title = "Who waits for the disk that others read?";
+    let title = "Who waits for the disk that others read, of those who serve all?";
     plot::bars(
         &folder.join("blocking-4-disk.svg"),
         title,
@@ -29,7 +30,11 @@ pub(crate) fn draw(sheet: &Sheet, folder: &Path) -> Result<()> {
 fn groups(sheet: &Sheet, first: &str, readings: &[&str]) -> Vec<Bars> {
     let rows = sheet.rows().filter(|row| row[0].what == first);
     let groups = rows.flat_map(|row| {
-        let of = move |what: &&str| Bars::of(row.iter().filter(|figure| figure.what == *what));
+        let of = move |what: &&str| {
+            // Who starves all but one is told in another picture, and would dwarf the others.
+            let fair = row.iter().filter(|figure| figure.contender != ONE_AT_A_TIME);
+            Bars::of(fair.filter(|figure| figure.what == *what))
+        };
         readings.iter().map(of)
     });
     groups.collect()

@@ -135,9 +135,9 @@ fn talk(server: &Server, shape: Shape, setting: &Setting) -> Result<Served> {
 
 /// The kinds of reading that plots ask for.
 pub(crate) const CPU: &str = "CPU used";
-pub(crate) const P99_FROM_DISK: &str = "p99 of those from disk";
+pub(crate) const P99_FROM_DISK: &str = "latency p99 from disk";
 pub(crate) const USER: &str = "own code";
-pub(crate) const P99: &str = "p99";
+pub(crate) const P99: &str = "latency p99";
 
 impl Served {
     /// Of a core, in percent of the time.
@@ -156,8 +156,8 @@ impl Served {
     fn latency_first(&self, ticks: Ticks) -> Vec<Reading> {
         let disk = &self.seen.disk_latencies;
         let mut readings = vec![Reading::new(P99, "ms", percentile(&self.seen.latencies, 99.0))];
-        readings.push(Reading::new("p50", "ms", percentile(&self.seen.latencies, 50.0)));
-        readings.push(Reading::new("p50 of those from disk", "ms", percentile(disk, 50.0)));
+        readings.push(Reading::new("latency p50", "ms", percentile(&self.seen.latencies, 50.0)));
+        readings.push(Reading::new("latency p50 from disk", "ms", percentile(disk, 50.0)));
         readings.push(Reading::new(P99_FROM_DISK, "ms", percentile(disk, 99.0)));
         readings.push(Reading::new(CPU, "%", self.busy()));
         readings.extend(self.processor(ticks));
@@ -178,9 +178,9 @@ impl Served {
     fn waits(&self) -> [Reading; 3] {
         let at = |percent| percentile(&self.seen.latencies, percent);
         [
-            Reading::new("p50", "ms", at(50.0)),
+            Reading::new("latency p50", "ms", at(50.0)),
             Reading::new(P99, "ms", at(99.0)),
-            Reading::new("p99.9", "ms", at(99.9)),
+            Reading::new("latency p99.9", "ms", at(99.9)),
         ]
     }
 

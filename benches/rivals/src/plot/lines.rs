@@ -35,7 +35,8 @@ pub(super) fn draw(path: &Path, plot: &Lines) -> Result<()> {
     let canvas = Canvas::new(path, &plot.title, HEIGHT)?;
     draw_legend(&canvas, &plot.lines)?;
     let points = || plot.lines.iter().flat_map(|line| line.points.iter().copied());
-    let [x, y] = [reach(points().map(|point| point.0)), reach(points().map(|point| point.1))];
+    let x = around(points().map(|point| point.0));
+    let y = powers(around(points().map(|point| point.1)));
     let paper = canvas.area.margin(TITLE + 20, MARGIN, MARGIN, MARGIN + 10);
     let mut chart = ChartBuilder::on(&paper)
         .x_label_area_size(48)
@@ -71,16 +72,17 @@ fn draw_legend(canvas: &Canvas<'_>, lines: &[Line]) -> Result<()> {
     Ok(())
 }
 
-/// Powers of ten around all values.
-fn reach(values: impl Iterator<Item = f64>) -> Range<f64> {
+/// A little more than all values, so that no point lies on the edge.
+fn around(values: impl Iterator<Item = f64>) -> Range<f64> {
     let (least, most) = values
         .filter(|value| *value > 0.0)
         .fold((f64::INFINITY, 0.0_f64), |(least, most), value| (least.min(value), most.max(value)));
-    if most == 0.0 {
-        return 1.0..10.0;
-    }
-    // A little less and more, so that no point lies on the edge.
-    10_f64.powf((least / 1.2).log10().floor())..10_f64.powf((most * 1.2).log10().ceil())
+    if most == 0.0 { 1.0..10.0 } else { least / 1.5..most * 1.5 }
+}
+
+/// From a power of ten to another.
+fn powers(range: Range<f64>) -> Range<f64> {
+    10_f64.powf(range.start.log10().floor())..10_f64.powf(range.end.log10().ceil())
 }
 
 /// As in the table, without the zeros behind the point.
@@ -95,13 +97,14 @@ fn plain(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{plain, reach};
+    use super::{around, plain, powers};
 
     #[test]
-    fn axes_reach_from_power_to_power() {
-        assert_eq!(reach([3.0, 40.0].into_iter()), 1.0..100.0);
-        assert_eq!(reach([1.0, 10.0].into_iter()), 0.1..100.0);
-        assert_eq!(reach([].into_iter()), 1.0..10.0);
+    fn axes_reach_further_than_all_values() {
+        assert_eq!(around([3.0, 40.0, 0.0].into_iter()), 2.0..60.0);
+        assert_eq!(around([].into_iter()), 1.0..10.0);
+        assert_eq!(powers(2.0..60.0), 1.0..100.0);
+        assert_eq!(powers(1.0..10.0), 1.0..10.0);
     }
 
     #[test]
