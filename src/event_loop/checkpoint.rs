@@ -288,6 +288,9 @@ impl Core {
 
     /// Lets the hosted engine drain its jobs. Returns whether ours have to be drained again.
     fn run_hosted_jobs(self: &Rc<Self>) -> bool {
+        if !self.queues.is_hosting {
+            return false;
+        }
         let Some(mut host) = self.queues.host.take() else { return false };
         let label = self.label(CallbackKind::Hosted, self.built_at);
         let before = self.causes.running();

@@ -4,7 +4,7 @@
 //! queues, those that still have none are reported: see `docs/ordering.md`, "Three styles, one order".
 
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
@@ -35,6 +35,8 @@ pub(crate) struct Rejections {
     unhandled: RefCell<Noted>,
     /// Reported, and handled since.
     handled_late: RefCell<Noted>,
+    /// Whether there may be any of either: nearly every checkpoint looks, and finds none.
+    noted: Cell<bool>,
 }
 
 type Noted = VecDeque<Rc<dyn Rejected>>;
@@ -108,6 +110,7 @@ impl Core {
             return event::late_failure(promise.label(), &promise.to_error());
         }
         self.queues.mark_filled();
+        self.rejections.noted.set(true);
         self.rejections.unhandled.borrow_mut().push_back(promise);
     }
 
@@ -116,12 +119,18 @@ impl Core {
             return;
         }
         self.queues.mark_filled();
+        self.rejections.noted.set(true);
         self.rejections.handled_late.borrow_mut().push_back(promise);
     }
 
     /// Reports what is to be reported, once both queues are empty. Returns whether the checkpoint
     /// has to go on.
+    #[inline]
     pub(crate) fn report_rejections(self: &Rc<Self>) -> bool {
+        self.rejections.noted.take() && self.report_noted()
+    }
+
+    fn report_noted(self: &Rc<Self>) -> bool {
         let mut reported = false;
         // Those that these hooks handle are told in the same round.
         while let Some(promise) = self.rejections.next_handled_late() {

@@ -136,17 +136,25 @@ fn tell_microtask(label: Label) {
 pub(crate) struct DrainReport(Option<(Instant, u64)>);
 
 impl DrainReport {
+    #[inline]
     pub(crate) fn begin(counters: &Counters) -> DrainReport {
-        DrainReport(enabled!(target: MICRO, Level::TRACE).then(|| (clock::now(), counters.micro())))
+        DrainReport(is_tracing().then(|| (clock::now(), counters.micro())))
     }
 
+    #[inline]
     pub(crate) fn end(self, counters: &Counters) {
-        let Some((began, before)) = self.0 else { return };
-        let ran = counters.micro() - before;
-        if ran > 0 {
-            let (turn, took_us) = (counters.turns.get(), micros(clock::now() - began));
-            trace!(name: "drain", target: MICRO, turn, ran, took_us, "drain");
+        if let Some((began, before)) = self.0 {
+            tell_drain(began, before, counters);
         }
+    }
+}
+
+#[cold]
+fn tell_drain(began: Instant, before: u64, counters: &Counters) {
+    let ran = counters.micro() - before;
+    if ran > 0 {
+        let (turn, took_us) = (counters.turns.get(), micros(clock::now() - began));
+        trace!(name: "drain", target: MICRO, turn, ran, took_us, "drain");
     }
 }
 
