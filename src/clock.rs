@@ -39,7 +39,11 @@ pub(crate) fn nanos(duration: Duration) -> Nanos {
 /// around a sleep, before due timers are looked for, and whenever a timer is started.
 #[derive(Debug)]
 pub(crate) struct Clock {
-    origin: Instant,
+    /// When loop time began, in nanoseconds of the system.
+    origin: Nanos,
+    /// The same as an instant, read just before: what an instant becomes may be some nanoseconds
+    /// late, but never early.
+    instant: Instant,
     /// A virtual clock's time. It stands still while callbacks run, and moves by `advance`, by a
     /// jump of the sleeping loop, or by as much as the loop really slept.
     standing: Option<Cell<Nanos>>,
@@ -50,7 +54,8 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) fn real() -> Clock {
-        Clock { origin: now(), standing: None, cached: Cell::new(0), real: Cell::new(0) }
+        let (instant, origin) = (now(), sys::clock::precise());
+        Clock { origin, instant, standing: None, cached: Cell::new(0), real: Cell::new(0) }
     }
 
     pub(crate) fn standing_still() -> Clock {
@@ -62,8 +67,9 @@ impl Clock {
     }
 
     /// Reads the clock and keeps what it says.
+    #[inline]
     pub(crate) fn refresh(&self) -> Nanos {
-        let real = nanos(now() - self.origin);
+        let real = sys::clock::precise() - self.origin;
         self.real.set(real);
         let time = self.standing.as_ref().map_or(real, Cell::get);
         self.cached.set(time);
@@ -95,11 +101,11 @@ impl Clock {
 
     /// The instant of a point in loop time; `None` where it is too far off to be told.
     pub(crate) fn instant(&self, time: Nanos) -> Option<Instant> {
-        self.origin.checked_add(Duration::from_nanos(time))
+        self.instant.checked_add(Duration::from_nanos(time))
     }
 
     /// The point in loop time of an instant.
     pub(crate) fn time(&self, instant: Instant) -> Nanos {
-        nanos(instant.saturating_duration_since(self.origin))
+        nanos(instant.saturating_duration_since(self.instant))
     }
 }

@@ -7,9 +7,24 @@ use std::time::Duration;
 ///
 /// In nanoseconds, for arithmetic that costs one instruction.
 pub(crate) fn coarse() -> u64 {
-    let now = read(COARSE);
-    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+    nanos(read(COARSE))
 }
+
+/// The time of std's `Instant`, in nanoseconds as well: taking two `Instant`s apart took 80 of the
+/// 210 instructions in which a timer was put off.
+#[inline]
+pub(crate) fn precise() -> u64 {
+    nanos(read(PRECISE))
+}
+
+fn nanos(time: libc::timespec) -> u64 {
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+#[cfg(target_vendor = "apple")]
+const PRECISE: libc::clockid_t = libc::CLOCK_UPTIME_RAW;
+#[cfg(not(target_vendor = "apple"))]
+const PRECISE: libc::clockid_t = libc::CLOCK_MONOTONIC;
 
 /// CPU time that the calling thread has used.
 pub(crate) fn thread_cpu() -> Duration {
