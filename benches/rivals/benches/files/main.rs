@@ -103,15 +103,18 @@ fn main() -> Result<()> {
         return Ok(());
     }
     let args = Args::from_env();
-    let mut report = Report::new("files", "Reading files", &args);
     match Shelf::fill(Path::new(env!("CARGO_TARGET_TMPDIR")), args.quick)? {
-        Ok(shelf) => compare(&mut report, &shelf)?,
-        Err(why) => report.note(why),
+        Ok(shelf) => compare(&args, &shelf),
+        Err(why) => {
+            // The figures of an earlier run stay.
+            println!("{why}");
+            Ok(())
+        }
     }
-    report.finish()
 }
 
-fn compare(report: &mut Report, shelf: &Shelf) -> Result<()> {
+fn compare(args: &Args, shelf: &Shelf) -> Result<()> {
+    let mut report = Report::new("files", "Reading files", args);
     let programs = Programs::find();
     report.note(shelf.describe());
     for row in ROWS {
@@ -121,7 +124,7 @@ fn compare(report: &mut Report, shelf: &Shelf) -> Result<()> {
             .map(|(name, how)| Contender::new(name, || programs.measure(row, name, how, shelf)));
         report.compare(row.name, row.base, contenders.collect())?;
     }
-    Ok(())
+    report.finish()
 }
 
 /// Each measurement has a process of its own: threads that one leaves behind would do work of the

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::statvfs;
 use tempfile::TempDir;
 use unspin_rivals::Result;
+use unspin_rivals::figures::number;
 
 use crate::Kind;
 
@@ -68,7 +69,8 @@ impl Shelf {
     }
 
     pub(crate) fn describe(&self) -> String {
-        format!("{} small files, and a large one of {} MiB", self.small, self.large >> 20)
+        let small = number(Some(self.small as f64));
+        format!("{small} small files, and a large one of {} MiB", self.large >> 20)
     }
 }
 
