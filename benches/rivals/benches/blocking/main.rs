@@ -38,7 +38,7 @@ fn main() -> Result<()> {
         cores: machine::cores(),
         folder: folder.path().to_owned(),
         warm_up: Duration::from_millis(if args.quick { 20 } else { 100 }),
-        window: Duration::from_millis(if args.quick { 100 } else { 700 }),
+        window: Duration::from_millis(if args.quick { 100 } else { 600 }),
     };
     compare_servers(&mut report, &setting)?;
     compare_with_disk(&mut report, &setting)?;
