@@ -112,6 +112,8 @@ fn machines(sheets: &[Sheet]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::{HEAD, page};
     use crate::figures::Figure;
     use crate::sheet::Sheet;
@@ -146,6 +148,12 @@ mod tests {
         assert!(page.contains("![About echo](echo-2.svg)\n"), "{page}");
         assert!(page.contains("* files: a note\n"), "{page}");
         assert!(page.ends_with("\n| echo, files | |\n|---|---|\n| cores | 2 |\n"), "{page}");
+    }
+
+    #[test]
+    fn the_page_that_is_kept_begins_with_this_text() {
+        let kept = fs::read_to_string(crate::sheet::folder().join("README.md")).unwrap();
+        assert!(kept.starts_with(HEAD), "page.md has changed: copy it, or measure anew");
     }
 
     #[test]
