@@ -30,19 +30,24 @@ impl Account {
 
     /// How often its threads have slept and been woken. A thread that has ended is not in it.
     pub fn wakes(&self) -> Result<u64> {
-        self.sum_of("voluntary_ctxt_switches:")
+        self.sum_of(&[WAKES])
     }
 
     /// How often its threads have stopped: to sleep, or because another one had its turn.
     pub fn switches(&self) -> Result<u64> {
-        Ok(self.wakes()? + self.sum_of("nonvoluntary_ctxt_switches:")?)
+        self.sum_of(&[WAKES, "nonvoluntary_ctxt_switches:"])
     }
 
-    fn sum_of(&self, name: &str) -> Result<u64> {
+    /// Reads what each thread has once: it may have thousands.
+    fn sum_of(&self, names: &[&str]) -> Result<u64> {
         let mut sum = 0;
         for thread in fs::read_dir(self.path("task"))? {
             match fs::read_to_string(thread?.path().join("status")) {
-                Ok(status) => sum += field(&status, name)?,
+                Ok(status) => {
+                    for name in names {
+                        sum += field(&status, name)?;
+                    }
+                }
                 // It ended between the two calls; the kernel says either, by how far it had come.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) if error.raw_os_error() == Some(NO_SUCH_PROCESS) => {}
@@ -63,6 +68,8 @@ impl Account {
         PathBuf::from(format!("/proc/{}/{file}", self.process))
     }
 }
+
+const WAKES: &str = "voluntary_ctxt_switches:";
 
 const NO_SUCH_PROCESS: i32 = rustix::io::Errno::SRCH.raw_os_error();
 
