@@ -86,7 +86,7 @@ fn measure(rival: &Rival, shape: Shape, plan: &Plan) -> Result<Vec<Reading>> {
     let account = server.account();
     let instructions = Instructions::of(server.process());
     let mut load = Load::connect(server.address(), shape)?;
-    load.warm_up(plan.warm_up)?;
+    load.warm_up(plan.warm_up * rival.warm_up)?;
     let before = account.cpu()?;
     let served = load.run(plan.measured)?;
     let spent = account.cpu()? - before;

@@ -77,13 +77,15 @@ impl Order {
 pub struct Rival {
     /// As the tables call it.
     pub name: &'static str,
+    /// How many times longer than others it takes to come up to speed.
+    pub warm_up: u32,
     serve: fn(Order) -> Result<()>,
     prepare: fn() -> Result<()>,
 }
 
 impl Rival {
     const fn rust(name: &'static str, serve: fn(Order) -> Result<()>) -> Rival {
-        Rival { name, serve, prepare: || Ok(()) }
+        Rival { name, warm_up: 1, serve, prepare: || Ok(()) }
     }
 
     /// Makes it ready to be started. Where this machine cannot, [`Missing`](crate::report::Missing)
@@ -109,8 +111,9 @@ pub const RIVALS: [Rival; 10] = [
     Rival::rust("calloop", calloop::serve),
     Rival::rust("smol", smol::serve),
     Rival::rust(THREADS, threads::serve),
-    Rival { name: "libuv", serve: foreign::libuv, prepare: foreign::prepare_libuv },
-    Rival { name: "node", serve: foreign::node, prepare: foreign::prepare_node },
+    Rival { name: "libuv", warm_up: 1, serve: foreign::libuv, prepare: foreign::prepare_libuv },
+    // It compiles its program while it runs, on threads of its own.
+    Rival { name: "node", warm_up: 6, serve: foreign::node, prepare: foreign::prepare_node },
 ];
 
 /// In a child that was started to serve, serves until it is killed; elsewhere returns at once.
