@@ -19,9 +19,9 @@ use crate::trace::{At, CallbackKind, Label};
 /// ```
 /// # fn main() -> unspin::Result<()> {
 /// unspin::run(|| {
-///     let mut lines = 0;
 ///     let stream = unspin::fs::read_stream("Cargo.toml");
-///     stream.on_data(move |_, chunk| lines += chunk.iter().filter(|byte| **byte == b'\n').count());
+///     stream.on_data(|_, chunk| println!("{} bytes", chunk.len()));
+///     stream.on_end(|_| println!("that was all"));
 ///     stream.on_error(|_, error| println!("{error}"));
 /// })
 /// # }
