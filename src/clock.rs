@@ -16,8 +16,7 @@ pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
-/// The real time of the last scheduler tick: some milliseconds coarse, and cheap. Comparable only
-/// with itself.
+/// The system's time at the last scheduler tick: some milliseconds behind, and cheap.
 #[inline]
 pub(crate) fn coarse() -> Nanos {
     sys::clock::coarse()
@@ -79,6 +78,11 @@ impl Clock {
     /// The time of the last refresh.
     pub(crate) fn cached(&self) -> Nanos {
         self.cached.get()
+    }
+
+    /// The system's time at the last refresh, comparable with `coarse`.
+    pub(crate) fn system(&self) -> Nanos {
+        self.origin + self.real.get()
     }
 
     /// Refreshes after a sleep that began at the last refresh; returns how long it really was. A

@@ -271,6 +271,34 @@ fn a_slow_task_is_warned_about_with_its_line() {
 }
 
 #[test]
+fn a_slow_task_of_a_loop_that_its_host_drives_is_warned_about() {
+    let events = capture(|| {
+        let event_loop = EventLoop::builder().warn_after(millis(20)).build().expect("a loop");
+        event_loop
+            .enter(|| drop(unspin::set_immediate(|| spin(millis(60)))))
+            .expect("it is not busy");
+        event_loop.turn(unspin::Turn::NoWait).expect("nothing fails");
+        event_loop.turn(unspin::Turn::NoWait).expect("nothing fails");
+    });
+    let slow = named(&events, "unspin::watch", "slow");
+    let immediates = slow.iter().filter(|event| event.field("kind") == "immediate");
+    assert_eq!(immediates.count(), 1, "{slow:?}");
+}
+
+#[test]
+fn quick_tasks_of_one_line_that_are_slow_together_are_told_with_their_number() {
+    let events = real_events(millis(40), || {
+        for _ in 0..8 {
+            unspin::set_immediate(|| spin(millis(10)));
+        }
+    });
+    let slow = named(&events, "unspin::watch", "slow");
+    let immediates = slow.iter().filter(|event| event.field("kind") == "immediate");
+    let tasks: Vec<_> = immediates.map(|event| event.field("tasks")).collect();
+    assert_eq!(tasks, ["8"], "{slow:?}");
+}
+
+#[test]
 fn a_line_that_is_slow_again_and_again_is_warned_about_once() {
     let events = real_events(millis(10), || {
         let mut calls = 0;

@@ -228,6 +228,7 @@ impl EventLoop {
         let entered = self.enter_loop()?;
         let before = self.core.counters.tasks.get();
         self.core.turn(|core| core.sleep_in(mode))?;
+        self.core.watch.look();
         // It has kept this turn from sleeping. A host that goes on means to, and must not spin.
         self.core.lifetime.clear_stop();
         drop(entered);
@@ -326,7 +327,7 @@ impl EventLoop {
         }
         let entered = Entered::alone(&self.core)?;
         self.core.clock.refresh();
-        self.core.watch.entered();
+        self.core.watch.entered(self.core.clock.system());
         Ok(entered)
     }
 }

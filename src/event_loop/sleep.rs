@@ -35,11 +35,11 @@ impl Core {
     /// `sleep` has just read the clock.
     fn sleep_and_collect(self: &Rc<Self>, timeout: Option<Duration>) -> io::Result<()> {
         let turn = self.counters.turns.get();
-        self.watch.look();
+        self.watch.sleeps(self.clock.system());
         event::sleep(turn, timeout, || self.sleep_reason());
         let collected = self.collect(timeout);
-        self.watch.slept();
         let slept = self.clock.refresh_after_sleep();
+        self.watch.slept(self.clock.system());
         self.counters.turns_slept.add(1);
         self.counters.asleep_ns.add(slept);
         event::wake(turn, slept, self.queued_tasks(), || self.wake_reason());

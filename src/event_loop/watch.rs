@@ -1,7 +1,8 @@
 //! Warnings about what holds the loop up: slow tasks, slow turns, endless checkpoints.
 //!
-//! Costs a reading of the coarse clock per turn, and one per task where tasks of different lines take
-//! turns: those of one line in a row are measured together, a few at a time. Real time is what counts here, also on a
+//! Costs no reading of a clock in a turn that sleeps between tasks of one line, and one of the coarse
+//! clock per task where tasks of different lines take turns: those of one line in a row are measured
+//! together, a few at a time. Real time is what counts here, also on a
 //! virtual clock: a task that moves the virtual clock by an hour is not slow.
 
 use std::cell::{Cell, RefCell};
@@ -55,8 +56,8 @@ impl Watch {
     }
 
     /// The thread came to the loop: what it did before is no task's.
-    pub(crate) fn entered(&self) {
-        self.looked.set(clock::coarse());
+    pub(crate) fn entered(&self, now: Nanos) {
+        self.looked.set(now);
     }
 
     pub(crate) fn turn_began(&self) {
@@ -65,9 +66,13 @@ impl Watch {
         self.turn_told.set(false);
     }
 
-    /// The loop polled: what it slept counts for no task and no turn.
-    pub(crate) fn slept(&self) {
-        let now = clock::coarse();
+    /// The loop is going to sleep, and has read the precise clock for that.
+    pub(crate) fn sleeps(&self, now: Nanos) {
+        self.look_at(now);
+    }
+
+    /// The loop slept: that counts for no task and no turn.
+    pub(crate) fn slept(&self, now: Nanos) {
         let before_sleep = self.looked.replace(now).saturating_sub(self.turn_began.get());
         self.turn_began.set(now.saturating_sub(before_sleep));
     }
@@ -89,13 +94,17 @@ impl Watch {
 
     /// Looks how long the tasks since the last look took, if there were any.
     pub(crate) fn look(&self) {
-        let tasks = self.tasks.take();
-        if tasks == 0 {
-            return;
+        if self.tasks.get() > 0 {
+            self.look_at(clock::coarse());
         }
-        let now = clock::coarse();
-        let took = now.saturating_sub(self.looked.replace(now));
-        if took > self.limit {
+    }
+
+    fn look_at(&self, now: Nanos) {
+        let tasks = self.tasks.take();
+        // The coarse clock may be behind what the precise one said before.
+        let now = now.max(self.looked.get());
+        let took = now - self.looked.replace(now);
+        if tasks > 0 && took > self.limit {
             self.tasks_were_slow(self.line.get(), tasks, now, took);
         }
     }

@@ -35,7 +35,7 @@ pub(crate) fn thread_cpu() -> Duration {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const COARSE: libc::clockid_t = libc::CLOCK_MONOTONIC_COARSE;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-const COARSE: libc::clockid_t = libc::CLOCK_MONOTONIC;
+const COARSE: libc::clockid_t = PRECISE;
 
 fn read(clock: libc::clockid_t) -> libc::timespec {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
