@@ -232,6 +232,33 @@ fn nothing_is_read_while_the_own_queue_is_above_the_mark() {
 }
 
 #[test]
+fn a_mark_that_is_raised_lets_reading_go_on_although_the_peer_takes_nothing() {
+    let log = Log::new();
+    let said = log.clone();
+    run(|| {
+        pair(move |stream, mut socket| {
+            assert!(!stream.write_owned(vec![0; 8 * MIB]));
+            let heard = said.clone();
+            stream.on_data(move |stream, chunk| {
+                heard.say(String::from_utf8_lossy(chunk));
+                stream.close();
+            });
+            socket.write_all(b"ping").expect("it fits into the buffers");
+            // The Poll between the two has the event.
+            unspin::set_immediate(move || {
+                unspin::set_immediate(move || {
+                    said.say("raised");
+                    stream.set_high_water_mark(16 * MIB);
+                    // It is not read, and stays open as long as the stream.
+                    stream.on_close(move |_| drop(socket.shutdown(Shutdown::Both)));
+                });
+            });
+        });
+    });
+    log.expect(&["raised", "ping"]);
+}
+
+#[test]
 fn many_small_and_large_writes_arrive_in_order() {
     run(|| {
         pair(|stream, socket| {

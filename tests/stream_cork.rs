@@ -3,6 +3,8 @@
 mod util;
 
 use std::cell::Cell;
+use std::io::Write;
+use std::net::Shutdown;
 use std::rc::Rc;
 
 use unspin::net::TcpStream;
@@ -167,6 +169,34 @@ fn a_reader_goes_on_after_a_corked_echo_above_the_mark() {
             });
         });
     });
+}
+
+#[test]
+fn a_reader_that_was_resumed_under_the_cork_goes_on_though_the_mark_was_below_it() {
+    let log = Log::new();
+    let said = log.clone();
+    run(|| {
+        pair(move |stream, mut socket| {
+            stream.on_data(move |stream, chunk| {
+                said.say(String::from_utf8_lossy(chunk));
+                stream.close();
+            });
+            stream.pause();
+            socket.write_all(b"ping").expect("it fits into the buffers");
+            let readable = stream.clone();
+            // A paused stream keeps no loop; the Poll between the two has the event.
+            unspin::set_immediate(move || {
+                unspin::set_immediate(move || {
+                    readable.cork();
+                    assert!(readable.write(b"held back"), "the mark is far");
+                    readable.set_high_water_mark(0);
+                    readable.resume();
+                    readable.on_close(move |_| drop(socket.shutdown(Shutdown::Both)));
+                });
+            });
+        });
+    });
+    log.expect(&["ping"]);
 }
 
 #[test]

@@ -202,8 +202,7 @@ impl TcpStream {
 
     /// Sets the high-water mark, in bytes.
     pub fn set_high_water_mark(&self, bytes: usize) {
-        self.0.high_water_mark.set(bytes);
-        self.0.queue_changed();
+        self.0.set_high_water_mark(bytes);
     }
 
     /// Bytes that are accepted and not yet sent.

@@ -277,6 +277,13 @@ impl<S: ByteStream> Flow<S> {
         self.end();
     }
 
+    /// A queue that is above the mark no more holds reading up no more.
+    pub(crate) fn set_high_water_mark(&self, bytes: usize) {
+        self.high_water_mark.set(bytes);
+        self.queue_changed();
+        self.go_on_reading();
+    }
+
     /// Keeps the facts about the queue, after each change of it or of the mark.
     pub(crate) fn queue_changed(&self) {
         let length = self.queue.borrow().length();

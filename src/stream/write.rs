@@ -123,8 +123,8 @@ impl<S: ByteStream> Flow<S> {
         room
     }
 
-    #[cold]
     /// Sends what is queued, as the socket has become writable, and does what waited for that.
+    #[cold]
     pub(crate) fn write_ready(self: &Rc<Self>, stream: &S) {
         if !self.state.of(Facts::QUEUED | Facts::CORKED | Facts::FAILED, Facts::QUEUED) {
             return;
@@ -246,6 +246,8 @@ impl<S: ByteStream> Flow<S> {
         } else if self.is_writable() && (!empty || self.is_awaited()) {
             self.requeue();
         }
+        // What held reading up may be gone, and no event tells of that.
+        self.go_on_reading();
         if empty && self.state.is(Facts::NEEDS_DRAIN) {
             let stream = S::of_flow(Rc::clone(self));
             self.core.defer(self.label, move |_| stream.flow().drained_by_uncork(&stream));
