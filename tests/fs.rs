@@ -77,6 +77,15 @@ fn an_empty_file_and_a_large_one() {
     assert!(ok(|| fs::read(&path)) == large);
 }
 
+/// Such a file has no length, and some give all they have at their start or nothing.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_of_the_kernel_is_read_as_a_whole() {
+    let path = Path::new("/proc/sys/kernel/pid_max");
+    let expected = std::fs::read(path).expect("every Linux has it");
+    assert_eq!(ok(|| fs::read(path)), expected);
+}
+
 #[test]
 fn text_must_be_utf_8() {
     let (_dir, path) = place("file");

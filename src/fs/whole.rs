@@ -6,7 +6,8 @@ use std::path::Path;
 
 use crate::sys::file;
 
-/// How much more room an unexpectedly long file gets at least: those of `/proc` have no length.
+/// How much more room an unexpectedly long file gets at least: those of `/proc` have no length, and
+/// some of them give all they have to the first read, or as much of it as there is room for.
 const MORE: usize = 4096;
 
 /// Reads a whole file: open, look at its length, read, close. A file that is as long as it said is
@@ -16,7 +17,8 @@ pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
     let length = file.metadata()?.len();
     let mut bytes = Vec::new();
     // One more than there should be: room that is left tells the end.
-    bytes.try_reserve_exact(usize::try_from(length).unwrap_or(usize::MAX).saturating_add(1))?;
+    let room = usize::try_from(length).unwrap_or(usize::MAX).saturating_add(1);
+    bytes.try_reserve_exact(if length == 0 { MORE } else { room })?;
     loop {
         let room = bytes.capacity() - bytes.len();
         match file::read_more(&file, &mut bytes) {
