@@ -6,10 +6,11 @@ mod util;
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use unspin::{CallbackKind, Error, EventLoop, JoinHandle, Result, block_on, spawn, yield_now};
@@ -176,6 +177,31 @@ fn a_panic_goes_to_the_handle() {
         });
         let result: Result<()> = handle.await;
         let error = result.expect_err("it panicked");
+        assert!(error.is_panic() && error.to_string().contains("in the future"), "{error}");
+        Ok(())
+    });
+}
+
+#[test]
+fn the_handle_gets_a_panic_although_the_future_panics_again_when_it_is_dropped() {
+    struct PanicsTwice;
+
+    impl Future for PanicsTwice {
+        type Output = ();
+
+        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+            panic!("in the future")
+        }
+    }
+
+    impl Drop for PanicsTwice {
+        fn drop(&mut self) {
+            panic!("and in its drop")
+        }
+    }
+
+    run_future(async {
+        let error = spawn(PanicsTwice).await.expect_err("it panicked");
         assert!(error.is_panic() && error.to_string().contains("in the future"), "{error}");
         Ok(())
     });

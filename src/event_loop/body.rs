@@ -9,6 +9,7 @@ use std::thread;
 
 use pin_project_lite::pin_project;
 
+use crate::error::discard_panic;
 use crate::event_loop::core::Loop;
 use crate::event_loop::lifetime::ExitUnwind;
 use crate::trace::Label;
@@ -68,9 +69,19 @@ impl<F: Future> Stage<F> {
             // What `exit` unwinds includes the caller of a future that is polled at once.
             Err(payload) if payload.is::<ExitUnwind>() => resume_unwind(payload),
             Err(payload) => {
-                self.set(Stage::Ended { outcome: Some(Err(payload)) });
+                self.fail(payload);
                 Poll::Ready(())
             }
+        }
+    }
+
+    /// Drops the future, which may panic once more: one panic is told.
+    #[cold]
+    fn fail(mut self: Pin<&mut Self>, payload: Box<dyn Any + Send>) {
+        let ended = Stage::Ended { outcome: Some(Err(payload)) };
+        // What is set takes its place even if the drop of what was there panics.
+        if let Err(another) = catch_unwind(AssertUnwindSafe(|| self.set(ended))) {
+            discard_panic(another);
         }
     }
 
