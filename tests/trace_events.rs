@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use tracing::Level;
-use unspin::EventLoop;
+use unspin::{EventLoop, Hosted};
 use util::events::{Captured, capture, named};
 use util::{millis, virtual_loop};
 
@@ -296,6 +296,26 @@ fn quick_tasks_of_one_line_that_are_slow_together_are_told_with_their_number() {
     let immediates = slow.iter().filter(|event| event.field("kind") == "immediate");
     let tasks: Vec<_> = immediates.map(|event| event.field("tasks")).collect();
     assert_eq!(tasks, ["8"], "{slow:?}");
+}
+
+#[test]
+fn what_an_engine_does_between_tasks_is_not_the_next_tasks() {
+    let events = capture(|| {
+        let mut calls = 0;
+        // Slow where no task has run: at the start of the second turn.
+        let hook = move || {
+            calls += 1;
+            if calls == 2 {
+                spin(millis(60));
+            }
+            if calls < 4 { Hosted::More } else { Hosted::Quiet }
+        };
+        let builder = EventLoop::builder().warn_after(millis(20)).checkpoint_hook(hook);
+        let event_loop = builder.build().expect("a loop");
+        event_loop.run(|| drop(unspin::set_immediate(|| ()))).expect("nothing fails");
+    });
+    let slow = named(&events, "unspin::watch", "slow");
+    assert!(!slow.iter().any(|event| event.field("kind") == "immediate"), "{slow:?}");
 }
 
 #[test]

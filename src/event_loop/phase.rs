@@ -135,8 +135,16 @@ impl Core {
         self.run_queued(&self.pending);
         // What was queued, or left by a hosted engine, while no task was running.
         if self.checkpoint_is_due() {
-            self.checkpoint();
+            self.checkpoint_of_nobody();
         }
+    }
+
+    /// What it takes is neither the tasks' before it nor the next one's.
+    #[cold]
+    fn checkpoint_of_nobody(self: &Rc<Self>) {
+        self.watch.look();
+        self.checkpoint();
+        self.watch.pass_over();
     }
 
     #[inline]

@@ -60,6 +60,11 @@ impl Watch {
         self.looked.set(now);
     }
 
+    /// What ran since the last look was no task.
+    pub(crate) fn pass_over(&self) {
+        self.look_at(clock::coarse());
+    }
+
     pub(crate) fn turn_began(&self) {
         self.look();
         self.turn_began.set(self.looked.get());
