@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::mpsc;
 
+use unspin::net::{TcpListener, TcpStream};
 use unspin::{EventLoop, Hosted};
 use util::{Drops, Log, OnDrop, in_child, is_child, millis, panic_text, stdout, virtual_loop};
 
@@ -381,4 +382,37 @@ fn descriptors_are_closed_although_handles_and_remotes_are_left() {
     drop(event_loop);
     assert_eq!(descriptors(), before);
     drop((timer, remote, kept));
+}
+
+#[test]
+fn what_was_closed_just_before_the_end_lets_go_of_the_handlers_that_hold_it() {
+    let drops = Drops::new();
+    let event_loop = EventLoop::new().expect("a loop");
+    let outcome = event_loop.run(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let address = listener.local_addr().expect("it is open");
+        let (itself, guard) = (listener.clone(), drops.guard());
+        let seen = drops.clone();
+        listener.on_connection(move |accepted, _| {
+            guard.keep();
+            let (itself_too, guard) = (accepted.clone(), seen.guard());
+            accepted.on_data(move |_, _| {
+                guard.keep();
+                itself_too.close();
+            });
+            let (itself_too, guard) = (accepted.clone(), seen.guard());
+            accepted.on_close(move |_| {
+                guard.keep();
+                itself_too.close();
+            });
+            accepted.close();
+            itself.close();
+            // The Close phase is not reached.
+            unspin::exit(0);
+        });
+        TcpStream::connect(address).callback(|_| ());
+    });
+    assert_eq!(outcome.expect("nothing fails"), 0);
+    drop(event_loop);
+    assert_eq!(drops.count(), 3);
 }

@@ -9,7 +9,7 @@ use mio::event::Source as Descriptor;
 use crate::event_loop::core::Core;
 use crate::reactor::{Reactor, Readiness};
 use crate::slots::Key;
-use crate::trace::Resource;
+use crate::trace::{Label, Resource};
 
 /// A registered descriptor's owner: a listener, a stream.
 pub(crate) trait Source {
@@ -106,7 +106,28 @@ impl Source for Nobody {
     fn abandon(&self) {}
 }
 
+/// A source whose close callback is due. If the loop ends before that, it is abandoned as those are
+/// that are registered: its handlers may hold it, and each other.
+struct Closing<S: Source>(Rc<S>);
+
+impl<S: Source> Drop for Closing<S> {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
+}
+
 impl Core {
+    /// Has `finish` called in this turn's Close phase, for a source that is deregistered.
+    pub(crate) fn close_source<S: Source + 'static>(
+        &self,
+        label: Label,
+        source: &Rc<S>,
+        finish: fn(&Rc<S>),
+    ) {
+        let closing = Closing(Rc::clone(source));
+        self.defer_to_close(label, move |_| finish(&closing.0));
+    }
+
     /// Registers a descriptor, for reading and writing unless it is only ever read.
     ///
     /// # Errors

@@ -244,8 +244,7 @@ impl Acceptor {
         self.shut();
         #[cfg(feature = "async")]
         self.wake_now();
-        let acceptor = Rc::clone(self);
-        self.core.defer_to_close(self.label, move |_| acceptor.finish());
+        self.core.close_source(self.label, self, Acceptor::finish);
     }
 
     fn shut(&self) {

@@ -231,8 +231,7 @@ impl<S: ByteStream> Flow<S> {
         self.shut();
         #[cfg(feature = "async")]
         self.wake_at_close();
-        let flow = Rc::clone(self);
-        self.core.defer_to_close(self.label, move |_| flow.finish());
+        self.core.close_source(self.label, self, Flow::finish);
     }
 
     /// Gives up the descriptor and everything that waits for it.
