@@ -28,6 +28,8 @@ enum Step {
     Refresh(usize),
     Unref(usize),
     Ref(usize),
+    /// Drops the program's handle.
+    Forget(usize),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,7 +57,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (1..4_usize).prop_map(Kind::Interval),
     ];
     // Few delays, so that lists have several timers, and deadlines coincide.
-    let delay = prop_oneof![0..4_u64, Just(10), Just(20), Just(50)];
+    let delay = prop_oneof![3 => 0..4_u64, 2 => prop_oneof![Just(10_u64), Just(20), Just(50)], 1 => 5..40_u64];
     prop_oneof![
         5 => (kind, delay).prop_map(|(kind, delay)| Step::Start(kind, delay)),
         2 => prop_oneof![0..30_u64, Just(60)].prop_map(|millis| Step::Advance(millis * 1000)),
@@ -64,6 +66,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0..TIMERS).prop_map(Step::Refresh),
         1 => (0..TIMERS).prop_map(Step::Unref),
         1 => (0..TIMERS).prop_map(Step::Ref),
+        1 => (0..TIMERS).prop_map(Step::Forget),
     ]
 }
 
@@ -88,7 +91,7 @@ proptest! {
 
 /// What the callbacks share.
 struct Shared {
-    timers: RefCell<Vec<Timer>>,
+    timers: RefCell<Vec<Option<Timer>>>,
     calls: RefCell<VecDeque<Vec<Step>>>,
     trace: RefCell<Trace>,
     drops: Drops,
@@ -122,15 +125,21 @@ impl Shared {
                 Step::Refresh(index) => self.with(index, Timer::refresh),
                 Step::Unref(index) => self.with(index, |timer| _ = timer.unref()),
                 Step::Ref(index) => self.with(index, |timer| _ = timer.ref_()),
+                Step::Forget(index) => self.forget(index),
             }
         }
     }
 
     fn with(&self, index: usize, f: impl FnOnce(&Timer)) {
-        let timer = self.timers.borrow().get(index).cloned();
+        let timer = self.timers.borrow().get(index).cloned().flatten();
         if let Some(timer) = timer {
             f(&timer);
         }
+    }
+
+    fn forget(&self, index: usize) {
+        let timer = self.timers.borrow_mut().get_mut(index).and_then(Option::take);
+        drop(timer);
     }
 
     fn start(self: &Rc<Self>, kind: Kind, delay: u64) {
@@ -160,7 +169,7 @@ impl Shared {
                 })
             }
         };
-        self.timers.borrow_mut().push(timer);
+        self.timers.borrow_mut().push(Some(timer));
     }
 }
 
@@ -186,6 +195,8 @@ struct ModelTimer {
     referenced: bool,
     /// Cleared, or a timeout that was called.
     over: bool,
+    /// Its handle was dropped: nothing can be done to it from outside of its own call.
+    forgotten: bool,
 }
 
 /// The pending timers of one delay, in the order they were started.
@@ -234,6 +245,7 @@ impl Model {
                         pending: false,
                         referenced: true,
                         over: false,
+                        forgotten: false,
                     };
                     self.timers.push(timer);
                     self.arm(self.timers.len() - 1, self.now);
@@ -241,10 +253,17 @@ impl Model {
                 Step::Start(..) => {}
                 Step::Advance(micros) => self.now += micros * 1000,
                 Step::Clear(index) => self.clear(index),
-                Step::Refresh(index) if self.timers.get(index).is_some_and(|t| !t.over) => {
+                Step::Refresh(index)
+                    if self.timers.get(index).is_some_and(|t| !t.over && !t.forgotten) =>
+                {
                     self.arm(index, self.now);
                 }
                 Step::Refresh(_) => {}
+                Step::Forget(index) => {
+                    if let Some(timer) = self.timers.get_mut(index) {
+                        timer.forgotten = true;
+                    }
+                }
                 Step::Unref(index) => self.set_referenced(index, false),
                 Step::Ref(index) => self.set_referenced(index, true),
             }
@@ -252,7 +271,7 @@ impl Model {
     }
 
     fn set_referenced(&mut self, index: usize, referenced: bool) {
-        if let Some(timer) = self.timers.get_mut(index) {
+        if let Some(timer) = self.timers.get_mut(index).filter(|timer| !timer.forgotten) {
             timer.referenced = referenced;
         }
     }
@@ -279,7 +298,9 @@ impl Model {
 
     /// Takes a timer out, and its list if that is empty then.
     fn clear(&mut self, index: usize) {
-        let Some(timer) = self.timers.get_mut(index) else { return };
+        let Some(timer) = self.timers.get_mut(index).filter(|timer| !timer.forgotten) else {
+            return;
+        };
         timer.over = true;
         if std::mem::take(&mut timer.pending) {
             for list in &mut self.lists {
