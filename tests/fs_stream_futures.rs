@@ -146,6 +146,21 @@ fn a_data_handler_and_a_future_do_not_mix() {
 }
 
 #[test]
+fn a_future_that_waits_learns_of_a_data_handler_although_the_stream_is_paused() {
+    let (_dir, path, _) = file(1_000);
+    block_on(async move {
+        let stream = fs::read_stream(path);
+        let mut waiting = Polled::new(stream.chunk());
+        assert!(waiting.poll().is_pending());
+        stream.pause();
+        stream.on_data(|_, _| ());
+        assert_eq!(waiting.wakes(), 1);
+        fails(waiting.ready().map(drop), ErrorKind::InvalidInput);
+        Ok(())
+    });
+}
+
+#[test]
 fn a_future_that_is_dropped_loses_no_chunk() {
     let (_dir, path, bytes) = file(100_000);
     block_on(async move {

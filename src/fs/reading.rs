@@ -93,6 +93,9 @@ impl Reading {
         }
         self.handlers.data.fill(label, handler);
         self.core.mail.hold(self.key, Rc::clone(self) as Rc<dyn Mailbox>);
+        // A future that waits for bytes learns that it gets none.
+        #[cfg(feature = "async")]
+        self.wakers.take_each().for_each(std::task::Waker::wake);
         if !self.paused.get() {
             self.resume();
         }
