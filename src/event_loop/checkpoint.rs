@@ -22,9 +22,10 @@ pub(crate) struct Queued<W> {
     pub(crate) work: W,
 }
 
-/// What a microtask does.
+/// What a microtask does. Two words, so that it is queued and taken out in registers.
 pub(crate) enum Microtask {
-    Call(Callback),
+    /// The next of the queued callbacks, which wait in a line of their own.
+    Call,
     /// A promise reaction: what fails in it is a rejection.
     Job(QueuedJob),
     /// The poll of a future that was woken.
@@ -81,6 +82,8 @@ type HostHook = Box<dyn FnMut() -> Hosted>;
 pub(crate) struct Queues {
     ticks: RefCell<VecDeque<Queued<Callback>>>,
     microtasks: RefCell<VecDeque<Queued<Microtask>>>,
+    /// The callbacks among the microtasks, in their order.
+    calls: RefCell<VecDeque<Callback>>,
     /// Which of the two is being drained: where to go on after a panic.
     in_microtasks: Cell<bool>,
     /// A checkpoint never runs inside a checkpoint.
@@ -101,6 +104,7 @@ impl Queues {
         Queues {
             ticks: RefCell::new(VecDeque::new()),
             microtasks: RefCell::new(VecDeque::new()),
+            calls: RefCell::new(VecDeque::new()),
             in_microtasks: Cell::new(false),
             running: Cell::new(false),
             filled: Cell::new(false),
@@ -130,6 +134,14 @@ impl Queues {
         self.microtasks.borrow_mut().push_back(Queued { label, work });
     }
 
+    #[inline]
+    fn push_call(&self, label: Label, call: Callback) {
+        if !self.closed.get() {
+            self.calls.borrow_mut().push_back(call);
+            self.push_microtask(label, Microtask::Call);
+        }
+    }
+
     /// Makes the next checkpoint take place, for something that it does besides the queues.
     pub(crate) fn mark_filled(&self) {
         self.filled.set(true);
@@ -148,13 +160,19 @@ impl Queues {
         for queued in self.ticks.borrow().iter() {
             tick(queued.label, size_of_val(&*queued.work));
         }
+        let calls = self.calls.borrow();
+        let mut calls = calls.iter().map(|call| size_of_val(&**call));
         for queued in self.microtasks.borrow().iter() {
-            micro(queued.label, queued.work.bytes());
+            let bytes = match &queued.work {
+                Microtask::Call => calls.next().unwrap_or(0),
+                work => work.bytes(),
+            };
+            micro(queued.label, bytes);
         }
     }
 
     pub(crate) fn take_all(&self) -> Taken {
-        (self.ticks.take(), self.microtasks.take(), self.corked.take())
+        (self.ticks.take(), self.microtasks.take(), self.calls.take(), self.corked.take())
     }
 
     /// From now on what is queued is dropped.
@@ -171,12 +189,13 @@ impl Queues {
     }
 }
 
-type Taken = (VecDeque<Queued<Callback>>, VecDeque<Queued<Microtask>>, Vec<Callback>);
+type Taken =
+    (VecDeque<Queued<Callback>>, VecDeque<Queued<Microtask>>, VecDeque<Callback>, Vec<Callback>);
 
 impl Microtask {
     fn bytes(&self) -> usize {
         match self {
-            Microtask::Call(run) => size_of_val(&**run),
+            Microtask::Call => 0,
             Microtask::Job(job) => job.0.as_deref().map_or(0, size_of_val),
             #[cfg(feature = "async")]
             Microtask::Poll(_) => 0,
@@ -184,10 +203,11 @@ impl Microtask {
     }
 
     fn run(self, core: &Rc<Core>) -> Result<()> {
-        // Only futures need it.
-        let _ = core;
         match self {
-            Microtask::Call(run) => return run(),
+            Microtask::Call => {
+                let next = core.queues.calls.borrow_mut().pop_front();
+                return next.map_or(Ok(()), |call| call());
+            }
             Microtask::Job(job) => job.run(),
             #[cfg(feature = "async")]
             Microtask::Poll(id) => core.poll_future(id),
@@ -364,5 +384,5 @@ pub fn queue_microtask<R: Outcome>(callback: impl FnOnce() -> R + 'static) {
     let label = core.label(CallbackKind::Microtask, Location::caller());
     let run: Callback = Box::new(move || callback().into_result());
     event::queued(label);
-    core.queues.push_microtask(label, Microtask::Call(run));
+    core.queues.push_call(label, run);
 }

@@ -39,10 +39,11 @@ impl Core {
 
     /// Returns how much there was.
     fn drop_what_is_left(&self, panic: &mut FirstPanic) -> usize {
-        let (ticks, microtasks, corked) = self.queues.take_all();
+        let (ticks, microtasks, calls, corked) = self.queues.take_all();
         let (unhandled, handled_late) = self.rejections.take_all();
         drop_each(ticks, panic)
             + drop_each(microtasks, panic)
+            + drop_each(calls, panic)
             + drop_each(corked, panic)
             + drop_each(unhandled, panic)
             + drop_each(handled_late, panic)
