@@ -22,7 +22,8 @@ pub(crate) struct Queued<W> {
     pub(crate) work: W,
 }
 
-/// What a microtask does. Two words, so that it is queued and taken out in registers.
+/// What a microtask does. Not two kinds of fat pointers: those were copied through memory, sixteen
+/// bytes at a time that had just been written as twice eight, which stalls.
 pub(crate) enum Microtask {
     /// The next of the queued callbacks, which wait in a line of their own.
     Call,
