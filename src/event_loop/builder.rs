@@ -12,6 +12,8 @@ use std::time::Duration;
 use crate::clock::{self, Clock};
 use crate::error::{Error, Result};
 use crate::event_loop::EventLoop;
+#[cfg(feature = "async")]
+use crate::event_loop::buffer;
 use crate::event_loop::checkpoint::{Hosted, Queues};
 use crate::event_loop::core::{Core, Loop};
 use crate::event_loop::frame::Frames;
@@ -207,7 +209,7 @@ impl Builder {
             lifetime: Lifetime::default(),
             read_buffer: Cell::new(None),
             #[cfg(feature = "async")]
-            spare_buffers: RefCell::new(Vec::new()),
+            spare_buffers: buffer::Spare::default(),
         }))
     }
 }

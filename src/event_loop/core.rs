@@ -9,6 +9,7 @@ use crossbeam_channel::Receiver;
 
 use crate::clock::{self, Clock};
 use crate::error::Result;
+use crate::event_loop::buffer::{self, Buffer};
 use crate::event_loop::checkpoint::Queues;
 use crate::event_loop::frame::Frames;
 #[cfg(feature = "async")]
@@ -82,9 +83,9 @@ pub(crate) struct Core {
     pub(crate) hooks: Hooks,
     pub(crate) lifetime: Lifetime,
     /// Lent to one stream at a time, for the length of one read and its callback.
-    pub(crate) read_buffer: Cell<Option<Box<[u8]>>>,
+    pub(crate) read_buffer: Cell<Option<Buffer>>,
     #[cfg(feature = "async")]
-    pub(crate) spare_buffers: RefCell<Vec<Box<[u8]>>>,
+    pub(crate) spare_buffers: buffer::Spare,
 }
 
 impl Core {
@@ -108,41 +109,14 @@ impl Core {
         self.closing.borrow_mut().push_back(Work::deferred(label, work));
     }
 
-    /// A buffer of one's own, for as long as one holds bytes in it.
-    #[cfg(feature = "async")]
-    pub(crate) fn lend_buffer(&self) -> Box<[u8]> {
-        self.spare_buffers.borrow_mut().pop().unwrap_or_else(new_read_buffer)
-    }
-
-    #[cfg(feature = "async")]
-    pub(crate) fn give_back(&self, buffer: Box<[u8]>) {
-        let mut spare = self.spare_buffers.borrow_mut();
-        if spare.len() < SPARE_BUFFERS {
-            spare.push(buffer);
-        }
-    }
-
     /// The buffer that reads go into. Whoever takes it puts it back.
     #[inline]
-    pub(crate) fn take_read_buffer(&self) -> Box<[u8]> {
-        self.read_buffer.take().unwrap_or_else(new_read_buffer)
+    pub(crate) fn take_read_buffer(&self) -> Buffer {
+        self.read_buffer.take().unwrap_or_else(buffer::new)
     }
 
     #[inline]
-    pub(crate) fn put_read_buffer(&self, buffer: Box<[u8]>) {
+    pub(crate) fn put_read_buffer(&self, buffer: Buffer) {
         self.read_buffer.set(Some(buffer));
     }
 }
-
-/// Slightly over 64 KiB: a message of 64 KiB comes in one read, and that read is short, which says
-/// that there is no more.
-const READ_BUFFER: usize = 64 * 1024 + 256;
-
-#[cold]
-fn new_read_buffer() -> Box<[u8]> {
-    vec![0; READ_BUFFER].into_boxed_slice()
-}
-
-/// Buffers kept for futures that will read: enough for those that are in the middle of it at once.
-#[cfg(feature = "async")]
-const SPARE_BUFFERS: usize = 16;

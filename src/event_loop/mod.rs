@@ -2,6 +2,7 @@
 
 #[cfg(feature = "async")]
 pub(crate) mod body;
+pub(crate) mod buffer;
 pub(crate) mod builder;
 pub(crate) mod checkpoint;
 pub(crate) mod context;

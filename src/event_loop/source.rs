@@ -186,7 +186,7 @@ impl Core {
         let mut buffer = self.take_read_buffer();
         while !self.lifetime.has_ended() {
             let Some((source, readiness)) = self.next_ready() else { break };
-            source.ready(readiness, &mut buffer);
+            source.ready(readiness, &mut buffer[..]);
         }
         self.put_read_buffer(buffer);
     }
@@ -195,7 +195,7 @@ impl Core {
     pub(crate) fn resume_source(&self, key: Key) {
         if let Some(source) = self.source(key) {
             let mut buffer = self.take_read_buffer();
-            source.ready(Readiness::NONE, &mut buffer);
+            source.ready(Readiness::NONE, &mut buffer[..]);
             self.put_read_buffer(buffer);
         }
     }

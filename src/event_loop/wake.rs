@@ -10,8 +10,9 @@ use std::task::Waker;
 
 use crate::error::{Error, Result};
 use crate::event_loop::context;
+use crate::event_loop::core::Core;
 use crate::event_loop::remote::{Message, Shared};
-use crate::sys::waker::{self, Wake};
+use crate::sys::waker::{self, Table, Wake};
 
 /// A future's number: which loop, how many futures that loop had before, and which place.
 ///
@@ -47,9 +48,40 @@ impl FutureId {
     pub(crate) fn waker(self) -> Waker {
         waker::waker::<FutureId>(self.0)
     }
+
+    /// Whom a waker wakes, if it is one of ours.
+    #[inline]
+    fn of(waker: &Waker) -> Option<FutureId> {
+        waker::number::<FutureId>(waker).map(FutureId)
+    }
 }
 
+/// The waker as one's own. Of a future of ours it is made anew, which takes no call.
+#[inline]
+pub(crate) fn copy_of(waker: &Waker) -> Waker {
+    FutureId::of(waker).map_or_else(|| waker.clone(), FutureId::waker)
+}
+
+impl Core {
+    /// Wakes from a task of this loop: its own futures without looking for the loop they are on.
+    #[inline]
+    pub(crate) fn wake(&self, waker: Waker) {
+        match FutureId::of(&waker) {
+            Some(id) if id.home() == self.home.number => {
+                // Nothing is behind it that had to be dropped.
+                std::mem::forget(waker);
+                self.wake_future(id);
+            }
+            _ => waker.wake(),
+        }
+    }
+}
+
+static TABLE: Table<FutureId> = Table::new();
+
 impl Wake for FutureId {
+    const TABLE: &'static Table<FutureId> = &TABLE;
+
     fn wake(number: u64) {
         let id = FutureId(number);
         let at_home = context::with_current(|core| {

@@ -58,7 +58,7 @@ impl ReadStream {
     ///
     /// Cancel safe: no byte is lost when the future is dropped.
     pub fn chunk(&self) -> impl Future<Output = Result<Option<Chunk>>> + '_ {
-        let waiting = Waiting { reading: self.reading(), ticket: self.reading().wakers.ticket() };
+        let waiting = Waiting { reading: self.reading(), ticket: Ticket::default() };
         poll_fn(move |cx| waiting.poll(cx))
     }
 }
@@ -71,13 +71,13 @@ struct Waiting<'a> {
 
 impl Waiting<'_> {
     fn poll(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Chunk>>> {
-        self.reading.poll_chunk(cx, self.ticket)
+        self.reading.poll_chunk(cx, &self.ticket)
     }
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        drop(self.reading.wakers.leave(self.ticket));
+        drop(self.reading.wakers.leave(&self.ticket));
     }
 }
 
@@ -85,7 +85,7 @@ impl Reading {
     fn poll_chunk(
         self: &Rc<Self>,
         cx: &mut Context<'_>,
-        ticket: Ticket,
+        ticket: &Ticket,
     ) -> Poll<Result<Option<Chunk>>> {
         if self.has_reader() {
             return Poll::Ready(Err(mixed()));
@@ -122,7 +122,7 @@ impl Reading {
         if buffer.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        let mut chunk = match self.poll_chunk(cx, Ticket::POLLED) {
+        let mut chunk = match self.poll_chunk(cx, &Ticket::polled()) {
             Poll::Ready(Ok(Some(chunk))) => chunk,
             Poll::Ready(Ok(None)) => return Poll::Ready(Ok(0)),
             Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
@@ -147,7 +147,7 @@ impl futures_core::Stream for ReadStream {
         if reading.closed.get() {
             return Poll::Ready(None);
         }
-        reading.poll_chunk(cx, Ticket::POLLED).map(Result::transpose)
+        reading.poll_chunk(cx, &Ticket::polled()).map(Result::transpose)
     }
 }
 

@@ -15,7 +15,7 @@ impl Acceptor {
     pub(crate) fn poll_accept(
         self: &Rc<Self>,
         cx: &mut Context<'_>,
-        ticket: Ticket,
+        ticket: &Ticket,
     ) -> Poll<Result<(TcpStream, SocketAddr)>> {
         if self.on_connection.is_filled() {
             return Poll::Ready(Err(mixed()));
@@ -87,7 +87,7 @@ impl Acceptor {
     }
 
     /// A future was dropped: it waits no more.
-    pub(crate) fn stop_waiting(&self, ticket: Ticket) {
+    pub(crate) fn stop_waiting(&self, ticket: &Ticket) {
         if let Some(waker) = self.waiters.leave(ticket) {
             self.update_activity();
             drop(waker);

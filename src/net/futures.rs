@@ -5,7 +5,6 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncWrite};
@@ -102,19 +101,24 @@ struct Waiting<'a> {
 }
 
 impl Waiting<'_> {
+    #[inline]
     fn new(stream: &TcpStream, side: Side) -> Waiting<'_> {
-        Waiting { stream, side, ticket: stream.flow().waiters().of(side).ticket() }
+        Waiting { stream, side, ticket: Ticket::default() }
     }
 
     /// A method, so that a closure that calls it owns all of this, and not the ticket alone.
-    fn poll<T>(&self, poll: impl FnOnce(&Rc<Flow<TcpStream>>, Ticket) -> T) -> T {
-        poll(self.stream.flow(), self.ticket)
+    #[inline]
+    fn poll<T>(&self, poll: impl FnOnce(&Flow<TcpStream>, &Ticket) -> T) -> T {
+        poll(self.stream.flow(), &self.ticket)
     }
 }
 
 impl Drop for Waiting<'_> {
+    #[inline]
     fn drop(&mut self) {
-        self.stream.flow().stop_waiting(self.ticket, self.side);
+        if self.ticket.is_used() {
+            self.stream.flow().stop_waiting(&self.ticket, self.side);
+        }
     }
 }
 
@@ -149,17 +153,17 @@ struct Accepting<'a> {
 
 impl Accepting<'_> {
     fn new(listener: &TcpListener) -> Accepting<'_> {
-        Accepting { listener, ticket: listener.acceptor().waiters.ticket() }
+        Accepting { listener, ticket: Ticket::default() }
     }
 
     fn poll(&self, cx: &mut Context<'_>) -> Poll<Result<(TcpStream, SocketAddr)>> {
-        self.listener.acceptor().poll_accept(cx, self.ticket)
+        self.listener.acceptor().poll_accept(cx, &self.ticket)
     }
 }
 
 impl Drop for Accepting<'_> {
     fn drop(&mut self) {
-        self.listener.acceptor().stop_waiting(self.ticket);
+        self.listener.acceptor().stop_waiting(&self.ticket);
     }
 }
 
@@ -189,7 +193,7 @@ impl AsyncRead for &TcpStream {
         cx: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        self.flow().poll_read(cx, Ticket::POLLED, buffer).map_err(Error::into_io)
+        self.flow().poll_read(cx, &Ticket::polled(), buffer).map_err(Error::into_io)
     }
 }
 
@@ -199,16 +203,16 @@ impl AsyncWrite for &TcpStream {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.flow().poll_write(cx, Ticket::POLLED, bytes).map_err(Error::into_io)
+        self.flow().poll_write(cx, &Ticket::polled(), bytes).map_err(Error::into_io)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.flow().poll_flush(cx, Ticket::POLLED).map_err(Error::into_io)
+        self.flow().poll_flush(cx, &Ticket::polled()).map_err(Error::into_io)
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.end();
-        self.flow().poll_flush(cx, Ticket::POLLED).map_err(Error::into_io)
+        self.flow().poll_flush(cx, &Ticket::polled()).map_err(Error::into_io)
     }
 }
 

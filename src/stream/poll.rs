@@ -10,6 +10,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use crate::error::{Error, Result};
+use crate::event_loop::buffer::Buffer;
 use crate::event_loop::core::Loop;
 use crate::stream::flow::Flow;
 use crate::stream::state::Facts;
@@ -19,16 +20,16 @@ use crate::trace::CallbackKind;
 
 /// Reads and sends that one stream's futures make in a turn: one that is always ready would never
 /// let the loop go on.
-const POLLS_PER_TURN: u32 = 32;
+const POLLS_PER_TURN: u64 = 32;
 
 /// Who waits for a stream.
 #[derive(Default)]
 pub(crate) struct Waiters {
     pub(crate) read: Wakers,
     pub(crate) write: Wakers,
-    /// The turn that `polls` counts for.
-    turn: Cell<u64>,
-    polls: Cell<u32>,
+    /// Counts on from the most that all turns before this one could have: so it begins anew with
+    /// each turn by itself.
+    polls: Cell<u64>,
 }
 
 impl Waiters {
@@ -52,15 +53,17 @@ impl Waiters {
 /// A chunk of received bytes, in a buffer that goes back to the loop when it is dropped.
 pub struct Chunk {
     core: Loop,
-    buffer: Box<[u8]>,
+    /// Taken by the drop.
+    buffer: Option<Buffer>,
     length: usize,
 }
 
 impl Deref for Chunk {
     type Target = [u8];
 
+    #[inline]
     fn deref(&self) -> &[u8] {
-        &self.buffer[..self.length]
+        self.buffer.as_ref().map_or(&[], |buffer| &buffer[..self.length])
     }
 }
 
@@ -71,17 +74,20 @@ impl std::fmt::Debug for Chunk {
 }
 
 impl Drop for Chunk {
+    #[inline]
     fn drop(&mut self) {
-        self.core.give_back(std::mem::take(&mut self.buffer));
+        if let Some(buffer) = self.buffer.take() {
+            self.core.spare_buffers.give_back(buffer);
+        }
     }
 }
 
 impl<S: ByteStream> Flow<S> {
     /// Receives into `buffer`; 0 is the end.
     pub(crate) fn poll_read(
-        self: &Rc<Self>,
+        &self,
         cx: &mut Context<'_>,
-        ticket: Ticket,
+        ticket: &Ticket,
         buffer: &mut [u8],
     ) -> Poll<Result<usize>> {
         loop {
@@ -101,9 +107,9 @@ impl<S: ByteStream> Flow<S> {
 
     /// Receives into a pooled buffer, which is taken only when there is something to read.
     pub(crate) fn poll_chunk(
-        self: &Rc<Self>,
+        &self,
         cx: &mut Context<'_>,
-        ticket: Ticket,
+        ticket: &Ticket,
     ) -> Poll<Result<Option<Chunk>>> {
         loop {
             match self.poll_readable(cx, ticket) {
@@ -112,23 +118,22 @@ impl<S: ByteStream> Flow<S> {
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => return Poll::Pending,
             }
-            let (core, buffer) = (Rc::clone(&self.core), self.core.lend_buffer());
-            let mut chunk = Chunk { core, buffer, length: 0 };
-            match self.receive(&mut chunk.buffer) {
-                None => {}
-                Some(Ok(0)) => return Poll::Ready(Ok(None)),
-                Some(Ok(length)) => {
-                    chunk.length = length;
-                    return Poll::Ready(Ok(Some(chunk)));
-                }
-                Some(Err(error)) => return Poll::Ready(Err(error)),
+            let mut buffer = self.core.spare_buffers.lend();
+            let received = self.receive(&mut buffer[..]);
+            if let Some(Ok(length @ 1..)) = received {
+                let (core, buffer) = (Rc::clone(&self.core), Some(buffer));
+                return Poll::Ready(Ok(Some(Chunk { core, buffer, length })));
+            }
+            self.core.spare_buffers.give_back(buffer);
+            if let Some(end) = received {
+                return Poll::Ready(end.map(|_| None));
             }
         }
     }
 
     /// Whether there may be something to read: `false` at the end.
     #[inline]
-    fn poll_readable(&self, cx: &mut Context<'_>, ticket: Ticket) -> Poll<Result<bool>> {
+    fn poll_readable(&self, cx: &mut Context<'_>, ticket: &Ticket) -> Poll<Result<bool>> {
         let hindrances = Facts::HAS_READER | Facts::READ_ENDED | Facts::CLOSED;
         let is_readable = self.state.of(hindrances | Facts::READABLE, Facts::READABLE);
         if is_readable && !self.has_had_its_share() {
@@ -137,7 +142,7 @@ impl<S: ByteStream> Flow<S> {
         self.poll_unreadable(cx, ticket)
     }
 
-    fn poll_unreadable(&self, cx: &mut Context<'_>, ticket: Ticket) -> Poll<Result<bool>> {
+    fn poll_unreadable(&self, cx: &mut Context<'_>, ticket: &Ticket) -> Poll<Result<bool>> {
         if self.state.is(Facts::HAS_READER) {
             return Poll::Ready(Err(mixed()));
         }
@@ -182,7 +187,7 @@ impl<S: ByteStream> Flow<S> {
     pub(crate) fn poll_write(
         &self,
         cx: &mut Context<'_>,
-        ticket: Ticket,
+        ticket: &Ticket,
         bytes: &[u8],
     ) -> Poll<Result<usize>> {
         let hindrances = Facts::CLOSED | Facts::FAILED | Facts::ENDING | Facts::QUEUED;
@@ -201,7 +206,7 @@ impl<S: ByteStream> Flow<S> {
     fn poll_unwritable(
         &self,
         cx: &mut Context<'_>,
-        ticket: Ticket,
+        ticket: &Ticket,
         bytes: &[u8],
     ) -> Poll<Result<usize>> {
         if self.state.is(Facts::CLOSED | Facts::FAILED) {
@@ -222,7 +227,7 @@ impl<S: ByteStream> Flow<S> {
     }
 
     /// Waits until all that was accepted is handed to the system.
-    pub(crate) fn poll_flush(&self, cx: &mut Context<'_>, ticket: Ticket) -> Poll<Result<()>> {
+    pub(crate) fn poll_flush(&self, cx: &mut Context<'_>, ticket: &Ticket) -> Poll<Result<()>> {
         if !self.state.is(Facts::QUEUED) {
             return Poll::Ready(Ok(()));
         }
@@ -232,7 +237,7 @@ impl<S: ByteStream> Flow<S> {
         self.wait(cx, ticket, Side::Write)
     }
 
-    fn wait<T>(&self, cx: &mut Context<'_>, ticket: Ticket, side: Side) -> Poll<T> {
+    fn wait<T>(&self, cx: &mut Context<'_>, ticket: &Ticket, side: Side) -> Poll<T> {
         let before = self.waiters().of(side).wait(ticket, cx);
         if !self.activity.is_active() {
             self.update_activity();
@@ -243,7 +248,7 @@ impl<S: ByteStream> Flow<S> {
 
     /// A future was dropped: it waits no more.
     #[inline]
-    pub(crate) fn stop_waiting(&self, ticket: Ticket, side: Side) {
+    pub(crate) fn stop_waiting(&self, ticket: &Ticket, side: Side) {
         if let Some(waker) = self.waiters().of(side).leave(ticket) {
             self.update_activity();
             drop(waker);
@@ -284,8 +289,9 @@ impl<S: ByteStream> Flow<S> {
     fn wake_each(self: &Rc<Self>, side: Side) {
         for waker in self.waiters().of(side).take_each() {
             let label = self.label.with_kind(CallbackKind::Future);
-            self.core.task(label, || {
-                waker.wake();
+            let core = &self.core;
+            core.task(label, || {
+                core.wake(waker);
                 Ok(())
             });
             // Mostly it waits again.
@@ -297,12 +303,11 @@ impl<S: ByteStream> Flow<S> {
 
     #[inline]
     fn has_had_its_share(&self) -> bool {
-        let (turn, waiters) = (self.core.counters.turns.get(), self.waiters());
-        if waiters.turn.replace(turn) != turn {
-            waiters.polls.set(0);
-        }
-        waiters.polls.set(waiters.polls.get() + 1);
-        waiters.polls.get() > POLLS_PER_TURN
+        let (turn, polls) = (self.core.counters.turns.get(), &self.waiters().polls);
+        let before = polls.get().max(turn * POLLS_PER_TURN);
+        let spent = before == (turn + 1) * POLLS_PER_TURN;
+        polls.set(before + u64::from(!spent));
+        spent
     }
 }
 
