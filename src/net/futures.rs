@@ -81,21 +81,15 @@ impl TcpStream {
     /// # Cancel safety
     ///
     /// Not cancel safe: a part may have been sent when the future is dropped.
-    pub async fn write_all(&self, bytes: &[u8]) -> Result<()> {
-        let waiting = Waiting::new(self, Side::Write);
-        let mut sent = 0;
-        while sent < bytes.len() {
-            let rest = &bytes[sent..];
-            sent += poll_fn(|cx| waiting.poll(|flow, ticket| flow.poll_write(cx, ticket, rest)))
-                .await?;
-        }
-        Ok(())
+    pub fn write_all<'a>(&'a self, bytes: &'a [u8]) -> impl Future<Output = Result<()>> + 'a {
+        let (waiting, mut rest) = (Waiting::new(self, Side::Write), bytes);
+        poll_fn(move |cx| waiting.poll(|flow, ticket| flow.poll_write_all(cx, ticket, &mut rest)))
     }
 }
 
 /// A future's place among those that wait; dropped with it.
 struct Waiting<'a> {
-    stream: &'a TcpStream,
+    flow: &'a Flow<TcpStream>,
     side: Side,
     ticket: Ticket,
 }
@@ -103,13 +97,13 @@ struct Waiting<'a> {
 impl Waiting<'_> {
     #[inline]
     fn new(stream: &TcpStream, side: Side) -> Waiting<'_> {
-        Waiting { stream, side, ticket: Ticket::default() }
+        Waiting { flow: stream.flow(), side, ticket: Ticket::default() }
     }
 
     /// A method, so that a closure that calls it owns all of this, and not the ticket alone.
     #[inline]
     fn poll<T>(&self, poll: impl FnOnce(&Flow<TcpStream>, &Ticket) -> T) -> T {
-        poll(self.stream.flow(), &self.ticket)
+        poll(self.flow, &self.ticket)
     }
 }
 
@@ -117,7 +111,7 @@ impl Drop for Waiting<'_> {
     #[inline]
     fn drop(&mut self) {
         if self.ticket.is_used() {
-            self.stream.flow().stop_waiting(&self.ticket, self.side);
+            self.flow.stop_waiting(&self.ticket, self.side);
         }
     }
 }

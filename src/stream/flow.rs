@@ -4,8 +4,6 @@
 use std::cell::OnceCell;
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
-#[cfg(feature = "async")]
-use std::task::Waker;
 
 use crate::clock::Nanos;
 use crate::error::{Error, Result};
@@ -40,6 +38,9 @@ pub struct Flow<S: Kind> {
     pub(crate) activity: Activity,
     #[cfg(feature = "async")]
     waiters: OnceCell<Box<Waiters>>,
+    /// The reads and sends of futures; see `has_had_its_share`.
+    #[cfg(feature = "async")]
+    pub(crate) polls: Cell<u64>,
     pub(crate) bytes_read: Cell<u64>,
     pub(crate) bytes_written: Cell<u64>,
 
@@ -63,6 +64,8 @@ impl<S: ByteStream> Flow<S> {
             activity: Activity::default(),
             #[cfg(feature = "async")]
             waiters: OnceCell::new(),
+            #[cfg(feature = "async")]
+            polls: Cell::new(0),
             bytes_read: Cell::new(0),
             bytes_written: Cell::new(0),
             last_active: Cell::new(core.clock.cached()),
@@ -299,15 +302,6 @@ impl<S: ByteStream> Flow<S> {
         self.activity.set_active(&self.core, active);
     }
 
-    /// Whether a future waits to read, or to write.
-    fn awaited_for(&self) -> (bool, bool) {
-        #[cfg(feature = "async")]
-        let awaited = self.waiters.get().map_or((false, false), |waiters| waiters.awaited_for());
-        #[cfg(not(feature = "async"))]
-        let awaited = (false, false);
-        awaited
-    }
-
     /// Made when the first future waits: a stream with handlers has none.
     #[cfg(feature = "async")]
     #[inline]
@@ -315,15 +309,10 @@ impl<S: ByteStream> Flow<S> {
         self.waiters.get_or_init(Box::default)
     }
 
-    /// Takes everybody out who waits, to be woken or dropped.
-    #[cfg(feature = "async")]
-    pub(crate) fn take_waiters(&self) -> Vec<Waker> {
-        self.waiters.get().map_or_else(Vec::new, |waiters| waiters.take_all())
-    }
-
+    /// Whether a future waits to read, or to write.
+    #[inline]
     pub(crate) fn is_awaited(&self) -> bool {
-        let (reads, writes) = self.awaited_for();
-        reads || writes
+        self.state.is(Facts::READ_AWAITED | Facts::WRITE_AWAITED)
     }
 
     pub(crate) fn set_referenced(&self, referenced: bool) {
@@ -337,10 +326,9 @@ impl<S: ByteStream> Flow<S> {
     }
 
     fn state(&self) -> &'static str {
-        let (reads, writes) = self.awaited_for();
-        if self.state.is(Facts::QUEUED) || writes {
+        if self.state.is(Facts::QUEUED | Facts::WRITE_AWAITED) {
             "writing to"
-        } else if reads {
+        } else if self.state.is(Facts::READ_AWAITED) {
             "reading"
         } else if self.state.is(Facts::PAUSED) {
             "paused"

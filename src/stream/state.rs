@@ -45,6 +45,10 @@ impl Facts {
     pub(crate) const OPEN_OWED: Facts = Facts(1 << 22);
     /// Data and end are told to the handler value: there is one, and no pipe that reads.
     pub(crate) const VALUE_READS: Facts = Facts(1 << 23);
+    /// A future waits to read.
+    pub(crate) const READ_AWAITED: Facts = Facts(1 << 24);
+    /// A future waits to write.
+    pub(crate) const WRITE_AWAITED: Facts = Facts(1 << 25);
 }
 
 impl Facts {
