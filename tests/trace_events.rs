@@ -5,13 +5,15 @@ mod util;
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use tracing::Level;
+use tracing::{Level, Subscriber};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use unspin::{EventLoop, Hosted};
 use util::events::{Captured, capture, named};
-use util::{millis, virtual_loop};
+use util::{Log, millis, virtual_loop};
 
 /// The events of a program on the virtual clock.
 fn events_of(main: impl FnOnce()) -> Vec<Captured> {
@@ -481,4 +483,34 @@ fn a_subscriber_may_ask_the_loop() {
         };
         event_loop.run(main).expect("nothing fails");
     });
+}
+
+/// A subscriber that panics when it is told of the microtask that is counted down to.
+struct PanicsOnce(AtomicUsize);
+
+impl<S: Subscriber> Layer<S> for PanicsOnce {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        let is_microtask = event.metadata().name() == "microtask";
+        assert!(
+            !is_microtask || self.0.fetch_sub(1, Ordering::Relaxed) != 1,
+            "told once too often"
+        );
+    }
+}
+
+#[test]
+fn a_subscriber_that_panics_at_a_microtask_takes_that_one_along_and_no_other() {
+    let subscriber = tracing_subscriber::registry().with(PanicsOnce(AtomicUsize::new(1)));
+    let log = Log::new();
+    tracing::subscriber::with_default(subscriber, || {
+        let later = log.add("later");
+        let words = ["lost", "second", "third"].map(|word| log.add(word));
+        let main = move || {
+            unspin::on_uncaught(|_| ());
+            words.into_iter().for_each(unspin::queue_microtask);
+            unspin::set_immediate(move || unspin::queue_microtask(later));
+        };
+        virtual_loop().run(main).expect("the panic is taken");
+    });
+    log.expect(&["second", "third", "later"]);
 }

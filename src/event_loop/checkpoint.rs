@@ -143,6 +143,15 @@ impl Queues {
         }
     }
 
+    /// The callback whose microtask is gone: what told the log of it panicked.
+    #[cold]
+    fn take_call_out_of_step(&self) -> Option<Callback> {
+        let is_call = |queued: &&Queued<Microtask>| matches!(queued.work, Microtask::Call);
+        let due = self.microtasks.borrow().iter().filter(is_call).count();
+        let mut calls = self.calls.borrow_mut();
+        if calls.len() > due { calls.pop_front() } else { None }
+    }
+
     /// Makes the next checkpoint take place, for something that it does besides the queues.
     pub(crate) fn mark_filled(&self) {
         self.filled.set(true);
@@ -264,6 +273,7 @@ impl Core {
         while let Err(payload) = catch_unwind(AssertUnwindSafe(|| self.drain())) {
             let failed = self.causes.running();
             if let Some(label) = failed {
+                self.drop_value(label, self.queues.take_call_out_of_step());
                 self.uncaught_panic(payload, label);
             }
         }

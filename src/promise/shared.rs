@@ -205,10 +205,12 @@ impl<T: 'static, E: Reason> Shared<T, E> {
         self.set_handled();
         self.tickets.set(self.tickets.get() + 1);
         let ticket = Ticket(self.tickets.get());
+        // Cloned before anything is looked at: a waker's clone is its owner's code.
+        let waker = waker.clone();
         if !self.is_pending() {
-            waker.wake_by_ref();
+            waker.wake();
         } else if self.resolvers.get() > 0 {
-            self.add(Waiting::Await(ticket, waker.clone()));
+            self.add(Waiting::Await(ticket, waker));
         }
         ticket
     }
