@@ -4,6 +4,8 @@
 //! A client sends a name and a line feed. It gets `ok LENGTH`, a line feed and the bytes, or
 //! `error MESSAGE` and a line feed, and may ask again. Symbolic links in DIR are followed.
 
+#[path = "common/closing.rs"]
+mod closing;
 mod common;
 
 use std::cell::{Cell, RefCell};
@@ -12,6 +14,7 @@ use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
+use closing::Guests;
 use unspin::fs::{self, File};
 use unspin::net::{TcpListener, TcpStream};
 use unspin::{Error, Result};
@@ -34,7 +37,14 @@ fn main() -> Result<()> {
     unspin::run(|| {
         let root: Rc<Path> = PathBuf::from(directory).into();
         let listener = TcpListener::bind(address)?;
-        listener.on_connection(move |stream, _peer| Connection::serve(&root, stream));
+        let guests = Guests::default();
+        guests.leave_at_signal(listener.clone());
+        listener.on_connection(move |stream, peer| {
+            guests.came(&stream, peer);
+            let guests = guests.clone();
+            stream.on_close(move |_| guests.left(peer));
+            Connection::serve(&root, stream);
+        });
         println!("listening on {}", listener.local_addr()?);
         Ok(())
     })

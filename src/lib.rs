@@ -24,7 +24,8 @@
 //!
 //! * Time and queues: [`set_timeout`], [`set_interval`], [`set_timer`], [`set_immediate`],
 //!   [`next_tick`], [`queue_microtask`], [`request_frame`].
-//! * I/O: [`net`] for sockets, [`fs`] for files; [`Request`] is what every one-shot operation
+//! * I/O: [`net`] for sockets, [`fs`] for files, [`signal`] for signals, [`watch_fd`] for what
+//!   another library has open; [`Request`] is what every one-shot operation
 //!   returns, [`Handler`] what a stream calls.
 //! * The end: [`exit`], [`stop`], [`on_uncaught`], [`before_exit`], [`on_exit`]; who keeps the loop
 //!   alive: [`why_alive`], [`KeepAlive`].
@@ -71,11 +72,14 @@ mod request;
 
 mod stream;
 
+mod descriptor;
 pub mod fs;
+pub mod signal;
 
 pub mod net;
 
 pub use abort::{AbortController, AbortListener, AbortSignal};
+pub use descriptor::{FdWatcher, Interest, Ready, watch_fd};
 pub use emitter::{Emitter, Listener};
 pub use error::{Error, Outcome, Result};
 pub use event_loop::{

@@ -3,12 +3,14 @@
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use tempfile::TempDir;
+use unspin::signal::{self, Signal};
 
 /// Only a test that fails waits for so long.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -49,6 +51,24 @@ impl Server {
         server
     }
 
+    fn signal(&self, signal: Signal) {
+        signal::kill(self.child.id(), signal).expect("it lives");
+    }
+
+    /// Waits until it does: a signal takes its time.
+    #[track_caller]
+    fn stops_accepting(&self) {
+        let refuses = |_| TcpStream::connect(&self.address).is_err();
+        assert!((0..10_000).any(refuses), "it goes on accepting");
+    }
+
+    /// Waits until it has ended by itself, in order.
+    #[track_caller]
+    fn has_ended(mut self) {
+        let status = self.child.wait().expect("it is our child");
+        assert_eq!(status.code(), Some(0), "{status}");
+    }
+
     fn connect(&self) -> Client {
         let stream = TcpStream::connect(&self.address).expect("it accepts");
         stream.set_read_timeout(Some(LIMIT)).expect("a limit can be set");
@@ -59,7 +79,8 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.child.kill().expect("it has not ended by itself");
+        // It may have ended by itself: then there is nothing to kill.
+        let _ = self.child.kill();
         self.child.wait().expect("it ends when it is killed");
     }
 }
@@ -150,6 +171,84 @@ fn echo_sends_back_what_it_gets_and_ends_after_its_peer() {
         client.rest()
     });
     assert!(received == sent, "{} of {} bytes, or others", received.len(), sent.len());
+}
+
+#[test]
+fn servers_without_connections_end_at_a_signal() {
+    let (_directory, folder) = folder();
+    let folder = folder.to_str().expect("its name is text");
+    for signal in [Signal::INTERRUPT, Signal::TERMINATE] {
+        let servers: [(_, &[&str]); 4] =
+            [("echo", &[]), ("echo_async", &[]), ("chat", &[]), ("files", &[folder])];
+        for (name, arguments) in servers {
+            let server = Server::start(name, arguments);
+            server.signal(signal);
+            server.has_ended();
+        }
+    }
+}
+
+#[test]
+fn echo_servers_finish_at_a_signal_what_is_in_flight_and_accept_no_more() {
+    for name in ["echo", "echo_async"] {
+        let server = Server::start(name, &[]);
+        let (mut client, mut quiet) = (server.connect(), server.connect());
+        quiet.send("x");
+        quiet.bytes(1);
+        let sent = pattern(4 << 20);
+        let writer = client.writer();
+        thread::scope(|scope| {
+            scope.spawn(|| writer.send(&sent));
+            client.bytes(1);
+            server.signal(Signal::TERMINATE);
+            assert!(client.bytes(sent.len() - 1) == sent[1..], "{name}: other bytes");
+        });
+        server.stops_accepting();
+        assert_eq!(client.rest(), b"");
+        assert_eq!(quiet.rest(), b"");
+        server.has_ended();
+    }
+}
+
+#[test]
+fn a_second_signal_ends_a_server_at_once() {
+    let server = Server::start("echo", &[]);
+    let mut client = server.connect();
+    client.send("x");
+    client.bytes(1);
+    server.signal(Signal::TERMINATE);
+    server.stops_accepting();
+    server.signal(Signal::TERMINATE);
+    let mut server = server;
+    let status = server.child.wait().expect("it is our child");
+    assert_eq!(status.signal(), Some(Signal::TERMINATE.as_raw()));
+}
+
+#[test]
+fn files_finishes_an_answer_at_a_signal() {
+    let (_directory, folder) = folder();
+    let large = pattern(16 << 20);
+    fs::write(folder.join("large"), &large).expect("a file");
+    let server = serve_files(&folder);
+    let mut client = server.connect();
+    client.send("large\n");
+    client.expect("ok 16777216");
+    server.signal(Signal::TERMINATE);
+    assert!(client.bytes(large.len()) == large, "other bytes");
+    assert_eq!(client.rest(), b"");
+    server.has_ended();
+}
+
+#[test]
+fn chat_closes_its_members_at_a_signal() {
+    let server = Server::start("chat", &[]);
+    let mut alice = enter(&server, "alice", "alice");
+    let mut nameless = server.connect();
+    nameless.expect("* your name?");
+    server.signal(Signal::TERMINATE);
+    assert_eq!(alice.rest(), b"");
+    assert_eq!(nameless.rest(), b"");
+    server.has_ended();
 }
 
 /// A folder with a file in it, and one beside it that is out of reach.

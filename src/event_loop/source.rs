@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::io;
 use std::rc::{Rc, Weak};
 
+use mio::Interest;
 use mio::event::Source as Descriptor;
 
 use crate::event_loop::core::Core;
@@ -138,6 +139,38 @@ impl Core {
         let mut reactor = self.reactor.borrow_mut();
         let reactor = reactor.as_mut().ok_or(io::ErrorKind::NotConnected)?;
         if read_only { reactor.register_readable(io, slot) } else { reactor.register(io, slot) }
+    }
+
+    /// Registers a descriptor for what is asked of it now; `rearm` and `disarm` change that.
+    ///
+    /// # Errors
+    ///
+    /// As `register`.
+    pub(crate) fn register_for(
+        &self,
+        io: &mut impl Descriptor,
+        interest: Interest,
+    ) -> io::Result<Key> {
+        let slot = SourceSlot { source: Weak::<Nobody>::new(), held: None };
+        let mut reactor = self.reactor.borrow_mut();
+        let reactor = reactor.as_mut().ok_or(io::ErrorKind::NotConnected)?;
+        reactor.register_for(io, interest, slot)
+    }
+
+    /// Has the kernel look again, and tell what it finds ready, even if it was told before.
+    pub(crate) fn rearm(
+        &self,
+        key: Key,
+        io: &mut impl Descriptor,
+        interest: Interest,
+    ) -> io::Result<()> {
+        let reactor = self.reactor.borrow();
+        reactor.as_ref().ok_or(io::ErrorKind::NotConnected)?.rearm(key, io, interest)
+    }
+
+    /// Has the kernel tell nothing of a descriptor until it is rearmed.
+    pub(crate) fn disarm(&self, io: &mut impl Descriptor) -> io::Result<()> {
+        self.reactor.borrow().as_ref().map_or(Ok(()), |reactor| reactor.disarm(io))
     }
 
     /// Tells whom the events of a registered descriptor are for.

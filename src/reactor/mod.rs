@@ -67,7 +67,8 @@ impl<S> Reactor<S> {
         self.register_for(io, Interest::READABLE, source)
     }
 
-    fn register_for(
+    /// Registers a descriptor for what is asked of it now; `rearm` and `disarm` change that.
+    pub(crate) fn register_for(
         &mut self,
         io: &mut impl Source,
         interest: Interest,
@@ -77,6 +78,28 @@ impl<S> Reactor<S> {
         self.registry().register(io, token(key), interest)?;
         self.sources.insert(source);
         Ok(key)
+    }
+
+    /// Registers again: the kernel looks, and what it finds ready is an event, even if it was told
+    /// before.
+    pub(crate) fn rearm(
+        &self,
+        key: Key,
+        io: &mut impl Source,
+        interest: Interest,
+    ) -> io::Result<()> {
+        match self.registry().reregister(io, token(key), interest) {
+            // It was disarmed.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.registry().register(io, token(key), interest)
+            }
+            other => other,
+        }
+    }
+
+    /// Keeps the key, and has the kernel tell of nothing until `rearm`.
+    pub(crate) fn disarm(&self, io: &mut impl Source) -> io::Result<()> {
+        self.registry().deregister(io)
     }
 
     /// Ends a registration, before the descriptor is closed: a duplicate of it elsewhere would

@@ -16,6 +16,9 @@ impl Readiness {
     /// on until they say so themselves. Never cleared.
     pub(crate) const READ_CLOSED: Readiness = Readiness(1 << 2);
 
+    /// Something urgent is there to be read; only told where it was asked for.
+    pub(crate) const PRIORITY: Readiness = Readiness(1 << 3);
+
     pub(crate) fn of(event: &mio::event::Event) -> Readiness {
         let mut readiness = Readiness::NONE;
         if event.is_readable() {
@@ -30,6 +33,9 @@ impl Readiness {
         }
         if event.is_write_closed() || event.is_error() {
             readiness |= Readiness::WRITABLE;
+        }
+        if event.is_priority() {
+            readiness |= Readiness::PRIORITY;
         }
         readiness
     }

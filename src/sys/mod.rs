@@ -5,6 +5,7 @@
 pub(crate) mod clock;
 pub(crate) mod fd;
 pub(crate) mod file;
+pub(crate) mod signal;
 pub(crate) mod socket;
 pub(crate) mod usage;
 #[cfg(feature = "async")]

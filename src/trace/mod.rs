@@ -63,6 +63,10 @@ pub enum CallbackKind {
     Idle,
     /// A port received a message.
     Message,
+    /// A signal of the system came.
+    Signal,
+    /// A watched descriptor is ready.
+    Ready,
     /// A signal is aborted.
     Abort,
     /// Something failed.
@@ -77,7 +81,7 @@ pub enum CallbackKind {
 
 impl CallbackKind {
     /// In the order of their discriminants.
-    const ALL: [CallbackKind; 27] = [
+    const ALL: [CallbackKind; 29] = [
         CallbackKind::Main,
         CallbackKind::Enter,
         CallbackKind::Timeout,
@@ -100,6 +104,8 @@ impl CallbackKind {
         CallbackKind::Drain,
         CallbackKind::Idle,
         CallbackKind::Message,
+        CallbackKind::Signal,
+        CallbackKind::Ready,
         CallbackKind::Abort,
         CallbackKind::Error,
         CallbackKind::Close,
@@ -132,6 +138,8 @@ impl CallbackKind {
             CallbackKind::Drain => "drain",
             CallbackKind::Idle => "idle",
             CallbackKind::Message => "message",
+            CallbackKind::Signal => "signal",
+            CallbackKind::Ready => "ready",
             CallbackKind::Abort => "abort",
             CallbackKind::Error => "error",
             CallbackKind::Close => "close",

@@ -26,6 +26,10 @@ pub enum ResourceKind {
     Listener,
     /// A byte stream.
     Stream,
+    /// A watcher of signals, or a loop's way to hear of them.
+    Signal,
+    /// A watched descriptor of somebody else's.
+    Descriptor,
     /// One end of a message channel.
     Port,
     /// A deferred or a close callback that waits for its phase.
@@ -50,6 +54,8 @@ impl ResourceKind {
             ResourceKind::Request => "request",
             ResourceKind::Listener => "listener",
             ResourceKind::Stream => "stream",
+            ResourceKind::Signal => "signal watcher",
+            ResourceKind::Descriptor => "descriptor",
             ResourceKind::Port => "port",
             ResourceKind::Deferred => "deferred callback",
             ResourceKind::Hook => "hook",

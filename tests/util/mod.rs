@@ -17,6 +17,7 @@ pub mod events;
 pub mod futures;
 pub mod net;
 pub mod poll;
+pub mod signals;
 
 /// Words in the order in which callbacks said them.
 #[derive(Clone, Default)]
