@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, TcpStream, UdpSocket};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -249,6 +249,20 @@ fn chat_closes_its_members_at_a_signal() {
     assert_eq!(alice.rest(), b"");
     assert_eq!(nameless.rest(), b"");
     server.has_ended();
+}
+
+#[test]
+fn udp_echo_answers_each_with_what_it_sent() {
+    let server = Server::start("udp_echo", &[]);
+    for length in [0, 1, 1400, 60_000] {
+        let client = UdpSocket::bind("127.0.0.1:0").expect("a port is free");
+        client.set_read_timeout(Some(LIMIT)).expect("a limit can be set");
+        client.connect(&server.address).expect("it is an address");
+        let (sent, mut received) = (pattern(length), vec![1; 65_536]);
+        client.send(&sent).expect("it can be sent");
+        let came = client.recv(&mut received).expect("an answer comes");
+        assert!(received[..came] == sent, "{came} of {length} bytes, or others");
+    }
 }
 
 /// A folder with a file in it, and one beside it that is out of reach.

@@ -190,6 +190,23 @@ impl Core {
         drop(held);
     }
 
+    /// Lets a source that is registered for reading hear of a writable descriptor as well, or no
+    /// longer. For datagrams: their descriptor says so after each one that was sent.
+    ///
+    /// # Errors
+    ///
+    /// What the system says; `NotConnected` once the loop is torn down.
+    pub(crate) fn watch_writable(
+        &self,
+        key: Key,
+        io: &mut impl Descriptor,
+        writable: bool,
+    ) -> io::Result<()> {
+        let reactor = self.reactor.borrow();
+        let reactor = reactor.as_ref().ok_or(io::ErrorKind::NotConnected)?;
+        reactor.watch_writable(key, io, writable)
+    }
+
     /// Ends a registration; what the loop owned is given back, to be dropped outside.
     pub(crate) fn deregister(&self, key: Key, io: &mut impl Descriptor) -> Option<Rc<dyn Source>> {
         let mut reactor = self.reactor.borrow_mut();

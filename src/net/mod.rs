@@ -1,4 +1,4 @@
-//! TCP: listeners and streams.
+//! Sockets: TCP listeners and streams, and UDP.
 //!
 //! ```no_run
 //! use unspin::net::TcpListener;
@@ -25,6 +25,18 @@ mod connect;
 mod futures;
 mod listener;
 mod tcp_stream;
+mod udp;
+mod udp_batch;
+mod udp_endpoint;
+#[cfg(feature = "async")]
+mod udp_futures;
+mod udp_options;
+mod udp_outbox;
+#[cfg(feature = "async")]
+mod udp_poll;
+mod udp_receive;
+mod udp_send;
+mod udp_settings;
 
 #[cfg(feature = "async")]
 pub use crate::stream::Chunk;
@@ -33,3 +45,8 @@ pub use address::Address;
 pub use futures::Incoming;
 pub use listener::{ListenOptions, TcpListener};
 pub use tcp_stream::TcpStream;
+pub use udp::UdpSocket;
+pub use udp_batch::{Datagram, Datagrams};
+#[cfg(feature = "async")]
+pub use udp_futures::Received;
+pub use udp_options::UdpOptions;

@@ -102,6 +102,18 @@ impl<S> Reactor<S> {
         self.registry().deregister(io)
     }
 
+    /// Changes what a descriptor is watched for: a system call, so only for what is rare.
+    pub(crate) fn watch_writable(
+        &self,
+        key: Key,
+        io: &mut impl Source,
+        writable: bool,
+    ) -> io::Result<()> {
+        let both = Interest::READABLE | Interest::WRITABLE;
+        let interest = if writable { both } else { Interest::READABLE };
+        self.registry().reregister(io, token(key), interest)
+    }
+
     /// Ends a registration, before the descriptor is closed: a duplicate of it elsewhere would
     /// keep its events coming. Events that are already on the way find no source.
     pub(crate) fn deregister(&mut self, key: Key, io: &mut impl Source) -> Option<S> {

@@ -33,7 +33,7 @@ pub use pipe::pipe;
 pub use poll::Chunk;
 #[cfg(feature = "async")]
 pub(crate) use poll::Side;
-pub(crate) use state::Facts;
+pub(crate) use state::{Facts, State};
 #[cfg(feature = "async")]
 pub(crate) use wakers::{Ticket, Wakers};
 

@@ -3,6 +3,7 @@
 #![allow(unsafe_code, reason = "this module is the fence: each block below gives its reason")]
 
 pub(crate) mod clock;
+pub(crate) mod datagram;
 pub(crate) mod fd;
 pub(crate) mod file;
 pub(crate) mod signal;

@@ -61,7 +61,7 @@ pub enum CallbackKind {
     Drain,
     /// A stream has been quiet for its idle timeout.
     Idle,
-    /// A port received a message.
+    /// A port or a datagram socket received a message.
     Message,
     /// A signal of the system came.
     Signal,

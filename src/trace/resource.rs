@@ -30,6 +30,8 @@ pub enum ResourceKind {
     Signal,
     /// A watched descriptor of somebody else's.
     Descriptor,
+    /// A datagram socket.
+    DatagramSocket,
     /// One end of a message channel.
     Port,
     /// A deferred or a close callback that waits for its phase.
@@ -56,6 +58,7 @@ impl ResourceKind {
             ResourceKind::Stream => "stream",
             ResourceKind::Signal => "signal watcher",
             ResourceKind::Descriptor => "descriptor",
+            ResourceKind::DatagramSocket => "datagram socket",
             ResourceKind::Port => "port",
             ResourceKind::Deferred => "deferred callback",
             ResourceKind::Hook => "hook",

@@ -18,6 +18,7 @@ pub mod futures;
 pub mod net;
 pub mod poll;
 pub mod signals;
+pub mod udp;
 
 /// Words in the order in which callbacks said them.
 #[derive(Clone, Default)]

@@ -1,0 +1,259 @@
+//! Sending datagrams.
+
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::rc::{Rc, Weak};
+
+use crate::error::{Error, Result};
+use crate::event_loop::core::Loop;
+use crate::net::udp::UdpSocket;
+use crate::net::udp_endpoint::Endpoint;
+use crate::net::udp_outbox::Number;
+use crate::request::{Complete, Underway};
+use crate::stream::Facts;
+use crate::sys::datagram::{self, BATCH};
+use crate::trace::{CallbackKind, Label};
+
+/// A datagram to be sent: its bytes and its address, where the socket has no peer.
+pub(crate) type Outgoing<'a> = (&'a [u8], Option<SocketAddr>);
+
+impl Endpoint {
+    /// Queues a datagram. Returns whether the queue is below the mark.
+    pub(crate) fn write(self: &Rc<Self>, bytes: &[u8], to: Result<Option<SocketAddr>>) -> bool {
+        if self.state.is(Facts::CLOSED) {
+            return false;
+        }
+        match to {
+            Ok(to) => {
+                self.outbox.borrow_mut().push(bytes, to, None);
+                self.queued();
+            }
+            Err(error) => self.fail_later(error),
+        }
+        self.has_room()
+    }
+
+    /// Begins a request to send a datagram.
+    pub(crate) fn begin_send(
+        self: &Rc<Self>,
+        core: &Loop,
+        label: Label,
+        (bytes, to): (&[u8], Result<Option<SocketAddr>>),
+        complete: Complete<()>,
+    ) -> Underway {
+        let open = if self.state.is(Facts::CLOSED) { Err(closed()) } else { Ok(()) };
+        match open.and(to) {
+            Ok(to) => {
+                let number = self.outbox.borrow_mut().push(bytes, to, Some(complete));
+                self.queued();
+                let endpoint = Rc::downgrade(self);
+                Underway::Other(Box::new(move |_| withdraw(&endpoint, number, label)))
+            }
+            Err(error) => {
+                core.defer(label, move |core| complete(core, Err(error)));
+                Underway::Job(None)
+            }
+        }
+    }
+
+    /// A datagram waits at the end of the queue. It is sent at the end of this turn, so that those
+    /// of many callbacks go together; a whole batch, and what is above the mark, goes now.
+    fn queued(&self) {
+        self.queue_changed();
+        let whole = self.outbox.borrow().datagrams() >= BATCH;
+        if whole || self.state.is(Facts::FULL) {
+            self.flush(1);
+        }
+        self.update_activity();
+        self.go_on();
+    }
+
+    fn queue_changed(&self) {
+        let outbox = self.outbox.borrow();
+        self.state.put(Facts::QUEUED, !outbox.is_empty());
+        self.state.put(Facts::FULL, outbox.length() > self.high_water_mark.get());
+    }
+
+    pub(crate) fn set_high_water_mark(&self, bytes: usize) {
+        self.high_water_mark.set(bytes);
+        self.queue_changed();
+        self.go_on();
+    }
+
+    fn has_room(&self) -> bool {
+        let room = self.outbox.borrow().length() < self.high_water_mark.get();
+        if !room {
+            self.state.set(Facts::NEEDS_DRAIN);
+        }
+        room
+    }
+
+    pub(crate) fn can_flush(&self) -> bool {
+        let these = Facts::QUEUED | Facts::WRITABLE;
+        self.state.of(these, these)
+    }
+
+    /// Sends what is queued, a batch by each system call. What is to be told of it waits until
+    /// `tell_fates`: this is called inside user code, too.
+    pub(crate) fn flush(&self, batches: usize) {
+        let due = self.can_flush();
+        for _ in 0..batches {
+            if !self.can_flush() {
+                break;
+            }
+            self.send_front();
+            self.queue_changed();
+        }
+        if self.can_stop_watching() {
+            // If this fails, the loop is woken for nothing now and then, and that is all.
+            let _ = self.watch_writable(false);
+        }
+        if due {
+            self.update_activity();
+        }
+    }
+
+    fn can_stop_watching(&self) -> bool {
+        self.state.of(Facts::QUEUED | Facts::WRITABLE, Facts::WRITABLE)
+    }
+
+    fn send_front(&self) {
+        let sent = match &*self.io.borrow() {
+            Some(io) => datagram::send(io, self.outbox.borrow().front()),
+            None => Err(ErrorKind::NotConnected.into()),
+        };
+        match sent {
+            Ok(count) => self.outbox.borrow_mut().sent(count, &mut self.fates.borrow_mut()),
+            Err(error) => match error.kind() {
+                ErrorKind::WouldBlock => self.blocked(),
+                ErrorKind::Interrupted => {}
+                _ => self.not_sent(error),
+            },
+        }
+    }
+
+    /// The system's buffer is full.
+    #[cold]
+    fn blocked(&self) {
+        self.state.clear(Facts::WRITABLE);
+        if let Err(error) = self.watch_writable(true) {
+            // Nobody would say when to go on.
+            self.state.set(Facts::WRITABLE);
+            self.not_sent(error);
+        }
+    }
+
+    #[cold]
+    fn not_sent(&self, error: io::Error) {
+        let to = self.outbox.borrow().next_to();
+        let error = self.in_sending(to, error);
+        self.outbox.borrow_mut().failed(error, &mut self.fates.borrow_mut());
+    }
+
+    fn in_sending(&self, to: Option<SocketAddr>, error: io::Error) -> Error {
+        if datagram::lacks_destination(&error) {
+            return nowhere();
+        }
+        let to = to.or(self.peer.get());
+        Error::io(to.map_or_else(|| "send".to_owned(), |to| format!("send to {to}")), error)
+    }
+
+    /// A failure that was met inside a call of the user's: told in the next turn.
+    fn fail_later(self: &Rc<Self>, error: Error) {
+        let endpoint = Rc::clone(self);
+        self.core.defer(self.label, move |_| {
+            endpoint.failed(error);
+            endpoint.handle_dropped();
+        });
+    }
+
+    /// Tells what became of datagrams. One that a callback sends is told of in the next turn.
+    pub(crate) fn tell_fates(self: &Rc<Self>) {
+        let count = self.fates.borrow().len();
+        for _ in 0..count {
+            let Some(fate) = self.fates.borrow_mut().pop_front() else { break };
+            match (fate.complete, fate.result) {
+                (Some(complete), result) => complete(&self.core, result),
+                (None, Err(error)) => self.failed(error),
+                (None, Ok(())) => {}
+            }
+        }
+        if count > 0 {
+            self.update_activity();
+        }
+    }
+
+    pub(crate) fn owes_drain(&self) -> bool {
+        self.state.of(Facts::NEEDS_DRAIN | Facts::QUEUED | Facts::CLOSED, Facts::NEEDS_DRAIN)
+    }
+
+    pub(crate) fn tell_drain(self: &Rc<Self>, socket: &UdpSocket) {
+        if !self.owes_drain() {
+            return;
+        }
+        self.state.clear(Facts::NEEDS_DRAIN);
+        self.on_drain.lend(&self.core, |handler, label| {
+            self.core.task(label.with_kind(CallbackKind::Drain), || handler(socket));
+        });
+    }
+
+    /// Sends at once, behind what is queued, and returns how many the system took.
+    pub(crate) fn try_send(&self, datagrams: &[Outgoing<'_>]) -> Result<usize> {
+        if self.state.is(Facts::CLOSED) {
+            return Err(closed());
+        }
+        self.flush(usize::MAX);
+        self.go_on();
+        let mut sent = 0;
+        while sent < datagrams.len() {
+            match self.try_batch(&datagrams[sent..]) {
+                Ok(count) => sent += count,
+                // The next call meets it again, if it lasts.
+                Err(_) if sent > 0 => break,
+                Err(error) => return Err(self.in_sending(datagrams[0].1, error)),
+            }
+        }
+        Ok(sent)
+    }
+
+    fn try_batch(&self, datagrams: &[Outgoing<'_>]) -> io::Result<usize> {
+        if !self.state.of(Facts::QUEUED | Facts::WRITABLE, Facts::WRITABLE) {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        let sent = match &*self.io.borrow() {
+            Some(io) => datagram::send(io, datagrams.iter().copied()),
+            None => Err(ErrorKind::NotConnected.into()),
+        };
+        match sent {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                self.state.clear(Facts::WRITABLE);
+                self.watch_writable(true)?;
+                Err(error)
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(0),
+            sent => sent,
+        }
+    }
+}
+
+/// Takes back a datagram that was not sent yet.
+fn withdraw(endpoint: &Weak<Endpoint>, number: Number, label: Label) -> bool {
+    let Some(endpoint) = endpoint.upgrade() else { return false };
+    let Some(complete) = endpoint.outbox.borrow_mut().withdraw(number) else { return false };
+    endpoint.queue_changed();
+    endpoint.update_activity();
+    endpoint.core.defer(label, move |core| complete(core, Err(Error::cancelled())));
+    true
+}
+
+pub(crate) fn closed() -> Error {
+    ErrorKind::NotConnected.into()
+}
+
+/// The system's own error for this has no kind.
+fn nowhere() -> Error {
+    Error::new(io::Error::new(
+        ErrorKind::NotConnected,
+        "this socket is not connected: say where the datagram shall go",
+    ))
+}
