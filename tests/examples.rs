@@ -446,3 +446,17 @@ fn chat_closes_a_client_that_sends_lines_without_end() {
         other => panic!("{other:?}"),
     }
 }
+
+#[test]
+fn dns_lookup_tells_addresses_and_names_and_what_it_does_not_find() {
+    let run = |arguments: &[&str]| {
+        Command::new(binary("dns_lookup")).args(arguments).output().expect("it can be run")
+    };
+    let found = run(&["127.0.0.1", "localhost", "::1 "]);
+    let text = String::from_utf8_lossy(&found.stdout);
+    assert!(text.lines().any(|line| line.starts_with("127.0.0.1: ")), "{text}");
+    assert!(text.lines().any(|line| line.starts_with("localhost: ")), "{text}");
+    assert_eq!(found.status.code(), Some(1), "an address with a blank behind it is no name");
+    assert!(String::from_utf8_lossy(&found.stderr).starts_with("look up ::1 : "));
+    assert_eq!(run(&["localhost"]).status.code(), Some(0));
+}

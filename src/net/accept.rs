@@ -2,8 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::net::SocketAddr;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use crate::error::{Error, Result};
 use crate::event_loop::Timer;
@@ -12,11 +11,10 @@ use crate::event_loop::phase::Work;
 use crate::event_loop::place::Place;
 use crate::event_loop::source::{Activity, Source};
 use crate::event_loop::timers::Body;
-use crate::net::tcp_stream::TcpStream;
 use crate::reactor::Readiness;
 use crate::slots::Key;
-use crate::stream::{self, Kind};
-use crate::trace::{CallbackKind, Label, Resource, ResourceKind, event};
+use crate::stream::{self, ByteStream, Kind};
+use crate::trace::{At, CallbackKind, Label, Resource, ResourceKind, event};
 
 /// Connections accepted in one turn: a storm of them does not keep the open ones waiting.
 pub(crate) const ACCEPTS_PER_TURN: usize = 64;
@@ -25,13 +23,37 @@ pub(crate) const ACCEPTS_PER_TURN: usize = 64;
 /// nothing that could be measured, and a descriptor that comes back is used soon.
 const REST_MILLIS: u64 = 100;
 
+/// What [`Incoming`](crate::net::Incoming) works with: the listeners of this crate.
+#[cfg(feature = "async")]
+pub trait Listens {
+    /// The descriptor.
+    type Io: Listen;
+    fn acceptor(&self) -> &Rc<Acceptor<Self::Io>>;
+}
+
+/// A non-blocking descriptor that makes streams.
+#[cfg_attr(not(feature = "async"), expect(unreachable_pub, reason = "awaited, it is named"))]
+pub trait Listen: mio::event::Source + 'static {
+    type Stream: ByteStream;
+    /// The address of whoever connects.
+    type Peer: 'static;
+    /// What logs call such a listener.
+    const NAME: &'static str;
+    fn accept(&self) -> io::Result<(StreamIo<Self>, Self::Peer)>;
+    /// The address it listens on, for listings.
+    fn describe(&self) -> String;
+}
+
+pub(crate) type StreamIo<L> = <<L as Listen>::Stream as Kind>::Io;
+
 /// A listener's core.
-pub(crate) struct Acceptor {
+#[cfg_attr(not(feature = "async"), expect(unreachable_pub, reason = "awaited, it is named"))]
+pub struct Acceptor<L: Listen> {
     pub(crate) core: Loop,
     key: Key,
     pub(crate) label: Label,
     /// `None` once it is closed.
-    pub(crate) io: RefCell<Option<mio::net::TcpListener>>,
+    pub(crate) io: RefCell<Option<L>>,
     pub(crate) readable: Cell<bool>,
     paused: Cell<bool>,
     pub(crate) closed: Cell<bool>,
@@ -48,25 +70,21 @@ pub(crate) struct Acceptor {
     /// Set while accepting rests.
     resting: Cell<Option<Timer>>,
     pub(crate) activity: Activity,
-    pub(crate) on_connection: Place<OnConnection>,
-    pub(crate) on_error: Place<OnError>,
+    pub(crate) on_connection: Place<OnConnection<L>>,
+    pub(crate) on_error: Place<OnError<L>>,
     pub(crate) on_close: Place<dyn FnMut() -> Result<()>>,
 }
 
-type OnConnection = dyn FnMut(TcpStream, SocketAddr) -> Result<()>;
-type OnError = dyn FnMut(&Rc<Acceptor>, Error) -> Result<()>;
+type OnConnection<L> = dyn FnMut(<L as Listen>::Stream, <L as Listen>::Peer) -> Result<()>;
+type OnError<L> = dyn FnMut(&Rc<Acceptor<L>>, Error) -> Result<()>;
 
-const NAME: &str = "tcp listener";
-
-impl Acceptor {
-    pub(crate) fn new(
-        core: &Loop,
-        key: Key,
-        io: mio::net::TcpListener,
-        label: Label,
-    ) -> Rc<Acceptor> {
-        event::resource("open", NAME, key.to_word(), label);
-        Rc::new(Acceptor {
+impl<L: Listen> Acceptor<L> {
+    /// Makes a listener of a descriptor that listens. `at` is the line that asked for it.
+    pub(crate) fn open(core: &Loop, mut io: L, at: At) -> io::Result<Rc<Acceptor<L>>> {
+        let key = core.register(&mut io, true)?;
+        let label = core.label(CallbackKind::Connection, at);
+        event::resource("open", L::NAME, key.to_word(), label);
+        let acceptor = Rc::new(Acceptor {
             core: Rc::clone(core),
             key,
             label,
@@ -86,11 +104,14 @@ impl Acceptor {
             on_connection: Place::default(),
             on_error: Place::default(),
             on_close: Place::default(),
-        })
+        });
+        let source: Weak<Acceptor<L>> = Rc::downgrade(&acceptor);
+        core.attach(key, source);
+        Ok(acceptor)
     }
 
     /// Hands the listener to the loop: from now on it lives until it is closed.
-    pub(crate) fn install(self: &Rc<Self>, label: Label, handler: Box<OnConnection>) {
+    pub(crate) fn install(self: &Rc<Self>, label: Label, handler: Box<OnConnection<L>>) {
         if self.closed.get() {
             return;
         }
@@ -111,7 +132,7 @@ impl Acceptor {
 
     pub(crate) fn set_referenced(&self, referenced: bool) {
         let op = if referenced { "ref" } else { "unref" };
-        event::resource(op, NAME, self.key.to_word(), self.label);
+        event::resource(op, L::NAME, self.key.to_word(), self.label);
         self.activity.set_referenced(&self.core, referenced);
     }
 
@@ -164,7 +185,7 @@ impl Acceptor {
         }
     }
 
-    fn connected(self: &Rc<Self>, mut io: mio::net::TcpStream, peer: SocketAddr) {
+    fn connected(self: &Rc<Self>, mut io: StreamIo<L>, peer: L::Peer) {
         let key = match self.core.register(&mut io, false) {
             Ok(key) => key,
             Err(error) => return self.failed(Error::io("watch a connection", error)),
@@ -172,7 +193,7 @@ impl Acceptor {
         self.on_connection.lend(&self.core, |handler, label| {
             let label = label.with_kind(CallbackKind::Connection);
             let stream_label = label.with_kind(CallbackKind::Open);
-            let stream: TcpStream = stream::attach(&self.core, key, io, stream_label);
+            let stream: L::Stream = stream::attach(&self.core, key, io, stream_label);
             // An error is this connection's: one bad peer does not end the loop. The second handle
             // is dropped last, so that a stream that nobody kept is closed by it.
             let handle = stream.clone();
@@ -213,7 +234,7 @@ impl Acceptor {
     #[cfg(feature = "async")]
     pub(crate) fn rest_after(self: &Rc<Self>, error: &Error) {
         self.rest();
-        event::resource_failed(NAME, self.label, error);
+        event::resource_failed(L::NAME, self.label, error);
     }
 
     fn failed(self: &Rc<Self>, error: Error) {
@@ -224,7 +245,7 @@ impl Acceptor {
             self.core.task(label, || error.map_or(Ok(()), |error| handler(self, error)));
         });
         if let Some(error) = error {
-            event::resource_failed(NAME, self.label, &error);
+            event::resource_failed(L::NAME, self.label, &error);
         }
     }
 
@@ -240,7 +261,7 @@ impl Acceptor {
         if self.closed.replace(true) {
             return;
         }
-        event::resource("close", NAME, self.key.to_word(), self.label);
+        event::resource("close", L::NAME, self.key.to_word(), self.label);
         self.shut();
         #[cfg(feature = "async")]
         self.wake_now();
@@ -264,12 +285,12 @@ impl Acceptor {
         self.core.drop_value(self.label, self.take_handlers());
     }
 
-    fn take_handlers(&self) -> impl Sized + use<> {
+    fn take_handlers(&self) -> impl Sized + use<L> {
         (self.on_connection.retire(), self.on_error.retire(), self.on_close.retire())
     }
 }
 
-impl Source for Acceptor {
+impl<L: Listen> Source for Acceptor<L> {
     fn ready(self: Rc<Self>, readiness: Readiness, _: &mut [u8]) {
         if readiness.contains(Readiness::READABLE) {
             self.readable.set(true);
@@ -296,12 +317,12 @@ impl Source for Acceptor {
     }
 
     fn describe(&self) -> Resource {
-        let address = self.io.borrow().as_ref().and_then(|io| io.local_addr().ok());
+        let address = self.io.borrow().as_ref().map(Listen::describe);
         let state = match address {
             None => "closed".to_owned(),
             Some(address) if self.is_resting() => format!("out of descriptors, on {address}"),
             Some(address) if self.paused.get() => format!("paused on {address}"),
-            Some(address) => address.to_string(),
+            Some(address) => address,
         };
         Resource {
             kind: ResourceKind::Listener,

@@ -1,22 +1,20 @@
 //! Accepting, awaited.
 
 use std::io;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use crate::error::{Error, Result};
-use crate::net::accept::{ACCEPTS_PER_TURN, Acceptor};
-use crate::net::tcp_stream::TcpStream;
+use crate::net::accept::{ACCEPTS_PER_TURN, Acceptor, Listen, StreamIo};
 use crate::stream::{self, Ticket};
 use crate::trace::CallbackKind;
 
-impl Acceptor {
+impl<L: Listen> Acceptor<L> {
     pub(crate) fn poll_accept(
         self: &Rc<Self>,
         cx: &mut Context<'_>,
         ticket: &Ticket,
-    ) -> Poll<Result<(TcpStream, SocketAddr)>> {
+    ) -> Poll<Result<(L::Stream, L::Peer)>> {
         if self.on_connection.is_filled() {
             return Poll::Ready(Err(mixed()));
         }
@@ -57,11 +55,7 @@ impl Acceptor {
         self.polls.get() > ACCEPTS_PER_TURN
     }
 
-    fn adopt(
-        self: &Rc<Self>,
-        mut io: mio::net::TcpStream,
-        peer: SocketAddr,
-    ) -> Result<(TcpStream, SocketAddr)> {
+    fn adopt(self: &Rc<Self>, mut io: StreamIo<L>, peer: L::Peer) -> Result<(L::Stream, L::Peer)> {
         let watch = |error| Error::io("watch a connection", error);
         let key = self.core.register(&mut io, false).map_err(watch)?;
         let label = self.label.with_kind(CallbackKind::Open);

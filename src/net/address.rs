@@ -1,15 +1,30 @@
 //! Addresses, as the functions of this module take them.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 use crate::error::{Error, Result};
 
 /// An IP address with a port: a [`SocketAddr`], a pair of address and port, or the text of either.
 ///
-/// Names are not looked up: write `127.0.0.1:7000`, not `localhost:7000`.
+/// To connect, it may also be a name with a port, `localhost:7000` or `("localhost", 7000)`, which is
+/// looked up, or a slice of addresses. A listener takes no names.
 pub trait Address: Sealed {
     #[doc(hidden)]
     fn to_socket_addr(&self) -> Result<SocketAddr>;
+
+    #[doc(hidden)]
+    fn to_destination(&self) -> Result<Destination> {
+        self.to_socket_addr().map(Destination::One)
+    }
+}
+
+/// Where to connect.
+#[derive(Debug)]
+pub enum Destination {
+    One(SocketAddr),
+    FirstOf(Vec<SocketAddr>),
+    Name(String, u16),
 }
 
 pub trait Sealed {}
@@ -31,11 +46,27 @@ impl Sealed for str {}
 impl Address for str {
     fn to_socket_addr(&self) -> Result<SocketAddr> {
         self.parse().map_err(|_| {
-            Error::new(std::io::Error::new(
-                std::io::ErrorKind::InvalidInput,
+            Error::new(io::Error::new(
+                io::ErrorKind::InvalidInput,
                 format!("`{self}` is not an IP address with a port, such as 127.0.0.1:7000"),
             ))
         })
+    }
+
+    fn to_destination(&self) -> Result<Destination> {
+        if let Ok(address) = self.parse() {
+            return Ok(Destination::One(address));
+        }
+        let parts = self.rsplit_once(':').and_then(|(name, port)| Some((name, port.parse().ok()?)));
+        match parts {
+            Some((name, port)) if !name.is_empty() && !name.contains(':') => {
+                Ok(Destination::Name(name.to_owned(), port))
+            }
+            _ => Err(Error::new(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("`{self}` is not an address with a port, such as localhost:7000"),
+            ))),
+        }
     }
 }
 
@@ -43,6 +74,10 @@ impl Sealed for String {}
 impl Address for String {
     fn to_socket_addr(&self) -> Result<SocketAddr> {
         self.as_str().to_socket_addr()
+    }
+
+    fn to_destination(&self) -> Result<Destination> {
+        self.as_str().to_destination()
     }
 }
 
@@ -55,11 +90,42 @@ impl Address for (&str, u16) {
             Err(_) => format!("{}:{}", self.0, self.1).to_socket_addr(),
         }
     }
+
+    fn to_destination(&self) -> Result<Destination> {
+        match self.0.parse::<IpAddr>() {
+            Ok(ip) => Ok(Destination::One(SocketAddr::from((ip, self.1)))),
+            Err(_) => Ok(Destination::Name(self.0.to_owned(), self.1)),
+        }
+    }
+}
+
+impl Sealed for [SocketAddr] {}
+impl Address for [SocketAddr] {
+    fn to_socket_addr(&self) -> Result<SocketAddr> {
+        match self {
+            [address] => Ok(*address),
+            _ => Err(Error::new(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("one address is needed here, and not {}", self.len()),
+            ))),
+        }
+    }
+
+    fn to_destination(&self) -> Result<Destination> {
+        match self {
+            [] => self.to_socket_addr().map(Destination::One),
+            several => Ok(Destination::FirstOf(several.to_vec())),
+        }
+    }
 }
 
 impl<T: Sealed + ?Sized> Sealed for &T {}
 impl<T: Address + ?Sized> Address for &T {
     fn to_socket_addr(&self) -> Result<SocketAddr> {
         (**self).to_socket_addr()
+    }
+
+    fn to_destination(&self) -> Result<Destination> {
+        (**self).to_destination()
     }
 }

@@ -1,82 +1,108 @@
 //! A connection that is being made.
 
 use std::cell::{Cell, RefCell};
+use std::fmt;
 use std::io;
-use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::event_loop::core::Loop;
 use crate::event_loop::source::{Activity, Source};
-use crate::net::tcp_stream::TcpStream;
 use crate::reactor::Readiness;
-use crate::request::{Complete, Request, Underway};
+use crate::request::{Complete, Underway};
 use crate::slots::Key;
-use crate::stream;
-use crate::trace::{At, Label, Resource, ResourceKind};
+use crate::stream::{self, ByteStream, Io, Kind};
+use crate::trace::{Label, Resource, ResourceKind};
 
-pub(crate) fn request(at: At, address: Result<SocketAddr>) -> Request<TcpStream> {
-    Request::new(at, move |core, label, complete| match begin(core, label, address) {
-        Ok(connecting) => {
-            connecting.complete.set(Some(complete));
-            let connecting = Rc::downgrade(&connecting);
-            Underway::Other(Box::new(move |_| cancel(&connecting)))
-        }
-        Err(error) => {
-            core.defer(label, move |core| complete(core, Err(error)));
-            Underway::Job(None)
-        }
-    })
+/// A stream's descriptor, before it is connected.
+pub(crate) trait Dial: Io + Sized {
+    type Peer: fmt::Display + Clone + 'static;
+
+    /// Begins to connect.
+    fn dial(peer: &Self::Peer) -> io::Result<Self>;
+
+    /// Takes what went wrong since.
+    fn take_error(&self) -> io::Result<Option<io::Error>>;
+
+    /// `NotConnected` until it is.
+    fn connected(&self) -> io::Result<()>;
 }
 
-struct Connecting {
+pub(crate) type PeerOf<S> = <<S as Kind>::Io as Dial>::Peer;
+
+pub(crate) struct Connecting<S: ByteStream<Io: Dial>> {
     core: Loop,
     key: Key,
     label: Label,
-    address: SocketAddr,
-    io: RefCell<Option<mio::net::TcpStream>>,
-    complete: Cell<Option<Complete<TcpStream>>>,
+    peer: PeerOf<S>,
+    io: RefCell<Option<S::Io>>,
+    complete: Cell<Option<Complete<S>>>,
     activity: Activity,
 }
 
-fn begin(core: &Loop, label: Label, address: Result<SocketAddr>) -> Result<Rc<Connecting>> {
-    let address = address?;
-    let connect = || {
-        let mut io = mio::net::TcpStream::connect(address)?;
-        let key = core.register(&mut io, false)?;
-        Ok((io, key))
-    };
-    let (io, key) = connect().map_err(|error| in_context(address, error))?;
+/// Begins to connect. Who gets the result is said by `then`.
+pub(crate) fn begin<S: ByteStream<Io: Dial>>(
+    core: &Loop,
+    label: Label,
+    peer: &PeerOf<S>,
+) -> io::Result<Rc<Connecting<S>>> {
+    let mut io = S::Io::dial(peer)?;
+    let key = core.register(&mut io, false)?;
     let connecting = Rc::new(Connecting {
         core: Rc::clone(core),
         key,
         label,
-        address,
+        peer: peer.clone(),
         io: RefCell::new(Some(io)),
         complete: Cell::new(None),
         activity: Activity::default(),
     });
-    let source: Weak<Connecting> = Rc::downgrade(&connecting);
+    let source: Weak<Connecting<S>> = Rc::downgrade(&connecting);
     core.attach(key, source);
     core.hold(key, Rc::clone(&connecting) as Rc<dyn Source>);
     connecting.activity.set_active(core, true);
     Ok(connecting)
 }
 
-fn in_context(address: SocketAddr, error: io::Error) -> Error {
-    Error::io(format!("connect to {address}"), error)
+pub(crate) fn in_context(peer: impl fmt::Display, error: io::Error) -> Error {
+    Error::io(format!("connect to {peer}"), error)
 }
 
-/// Gives up a connect that is still under way.
-fn cancel(connecting: &Weak<Connecting>) -> bool {
-    let Some(connecting) = connecting.upgrade() else { return false };
-    let Some(complete) = connecting.complete.take() else { return false };
-    connecting.abandon();
-    connecting.core.defer(connecting.label, move |core| complete(core, Err(Error::cancelled())));
-    true
+/// Tells of an error that was met while the request was begun: in the next turn.
+pub(crate) fn refuse<S: 'static>(
+    core: &Loop,
+    label: Label,
+    complete: Complete<S>,
+    error: Error,
+) -> Underway {
+    core.defer(label, move |core| complete(core, Err(error)));
+    Underway::Job(None)
 }
 
-impl Connecting {
+impl<S: ByteStream<Io: Dial>> Connecting<S> {
+    pub(crate) fn then(&self, complete: Complete<S>) {
+        self.complete.set(Some(complete));
+    }
+
+    /// How whoever asked gives it up while it is under way.
+    pub(crate) fn underway(self: &Rc<Self>) -> Underway {
+        let connecting = Rc::downgrade(self);
+        Underway::Other(Box::new(move |_| {
+            connecting.upgrade().is_some_and(|connecting| connecting.cancel())
+        }))
+    }
+
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.io.borrow().is_some()
+    }
+
+    fn cancel(&self) -> bool {
+        let Some(complete) = self.complete.take() else { return false };
+        self.abandon();
+        self.core.defer(self.label, move |core| complete(core, Err(Error::cancelled())));
+        true
+    }
+
     /// Whether it is decided, and how. An early event decides nothing.
     fn outcome(&self) -> Option<io::Result<()>> {
         let io = self.io.borrow();
@@ -85,15 +111,15 @@ impl Connecting {
             Ok(Some(error)) | Err(error) => return Some(Err(error)),
             Ok(None) => {}
         }
-        match io.peer_addr() {
-            Ok(_) => Some(Ok(())),
+        match io.connected() {
+            Ok(()) => Some(Ok(())),
             Err(error) if error.kind() == io::ErrorKind::NotConnected => None,
             Err(error) => Some(Err(error)),
         }
     }
 
     /// The stream takes over descriptor and registration.
-    fn into_stream(self: &Rc<Self>) -> Option<TcpStream> {
+    fn into_stream(self: &Rc<Self>) -> Option<S> {
         let io = self.io.take()?;
         self.activity.set_active(&self.core, false);
         let stream = stream::attach(&self.core, self.key, io, self.label);
@@ -102,7 +128,7 @@ impl Connecting {
     }
 }
 
-impl Source for Connecting {
+impl<S: ByteStream<Io: Dial>> Source for Connecting<S> {
     fn ready(self: Rc<Self>, readiness: Readiness, _: &mut [u8]) {
         let Some(outcome) = self.outcome() else { return };
         let Some(complete) = self.complete.take() else { return };
@@ -114,7 +140,7 @@ impl Source for Connecting {
                 complete(&core, Ok(stream));
             }
             Err(error) => {
-                let error = in_context(self.address, error);
+                let error = in_context(&self.peer, error);
                 self.abandon();
                 complete(&core, Err(error));
             }
@@ -125,7 +151,7 @@ impl Source for Connecting {
         Resource {
             kind: ResourceKind::Request,
             at: self.label.at,
-            state: format!("connecting to {}", self.address).into(),
+            state: format!("connecting to {}", self.peer).into(),
             bytes: 0,
             holds: self.activity.holds(),
         }

@@ -1,21 +1,18 @@
 //! TCP listeners.
 
-use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::panic::Location;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::error::{Error, Outcome, Result};
+use crate::error::{Error, Result};
 use crate::event_loop::context::current;
-use crate::event_loop::source::Source;
-use crate::net::accept::Acceptor;
+use crate::net::accept::{Acceptor, Listen};
 use crate::net::address::Address;
+use crate::net::listener_methods::listener;
 use crate::net::tcp_stream::TcpStream;
-use crate::stream::{Handler, Kind};
-use crate::trace::{At, CallbackKind, Label};
 
 /// Connections that the system keeps for us until they are accepted. It has a limit of its own
 /// (`net.core.somaxconn` on Linux).
@@ -30,7 +27,7 @@ const BACKLOG: u32 = 1024;
 /// When the process is out of descriptors, accepting stops, says so (error handler, or a warning in
 /// the log), and is tried again ten times a second; connections that are open are not touched.
 #[derive(Clone)]
-pub struct TcpListener(Rc<Acceptor>);
+pub struct TcpListener(Rc<Acceptor<mio::net::TcpListener>>);
 
 /// How a listener is set up; [`TcpListener::bind`] uses the defaults.
 ///
@@ -102,16 +99,11 @@ impl ListenOptions {
         let at = Location::caller();
         let address = address.to_socket_addr()?;
         let listen = || {
-            let mut io = mio::net::TcpListener::from_std(self.open(address)?.into());
-            let key = core.register(&mut io, true)?;
-            Ok((io, key))
+            let io = mio::net::TcpListener::from_std(self.open(address)?.into());
+            Acceptor::open(&core, io, at)
         };
-        let (io, key) =
+        let acceptor =
             listen().map_err(|error| Error::io(format!("listen on {address}"), error))?;
-        let label = core.label(CallbackKind::Connection, at);
-        let acceptor = Acceptor::new(&core, key, io, label);
-        let source: Weak<Acceptor> = Rc::downgrade(&acceptor);
-        core.attach(key, source);
         Ok(TcpListener(acceptor))
     }
 
@@ -146,73 +138,6 @@ impl TcpListener {
         ListenOptions::new().bind(address)
     }
 
-    /// Calls `handler` with each connection and its peer's address.
-    ///
-    /// An error that it returns is logged at WARN and closes this connection, and nothing else.
-    #[track_caller]
-    pub fn on_connection<R: Outcome>(
-        &self,
-        mut handler: impl FnMut(TcpStream, SocketAddr) -> R + 'static,
-    ) -> &TcpListener {
-        let run = move |stream, peer| handler(stream, peer).into_result();
-        self.0.install(self.label(Location::caller()), Box::new(run));
-        self
-    }
-
-    /// Serves each connection with a handler value of its own, made by `make` from the peer's
-    /// address: the connection's state is the handler's `&mut self`.
-    #[track_caller]
-    pub fn serve<H: Handler<TcpStream> + 'static>(
-        &self,
-        mut make: impl FnMut(SocketAddr) -> H + 'static,
-    ) -> &TcpListener {
-        let label = self.label(Location::caller());
-        let run = move |stream: TcpStream, peer| {
-            stream.flow().install(label, Box::new(make(peer)));
-            Ok(())
-        };
-        self.0.install(label, Box::new(run));
-        self
-    }
-
-    /// Calls `handler` when accepting fails; the listener stays open. Without one, failures are
-    /// logged at WARN.
-    #[track_caller]
-    pub fn on_error<R: Outcome>(
-        &self,
-        mut handler: impl FnMut(&TcpListener, Error) -> R + 'static,
-    ) -> &TcpListener {
-        let run = move |acceptor: &Rc<Acceptor>, error| {
-            handler(&TcpListener(Rc::clone(acceptor)), error).into_result()
-        };
-        self.0.on_error.fill(self.label(Location::caller()), Box::new(run));
-        self
-    }
-
-    /// Calls `handler` when the listener is closed, in the Close phase. Connections that it
-    /// accepted live on.
-    #[track_caller]
-    pub fn on_close<R: Outcome>(&self, mut handler: impl FnMut() -> R + 'static) -> &TcpListener {
-        let run = move || handler().into_result();
-        self.0.on_close.fill(self.label(Location::caller()), Box::new(run));
-        self
-    }
-
-    /// Stops accepting; the system keeps new connections waiting, as far as the backlog goes.
-    pub fn pause(&self) {
-        self.0.set_paused(true);
-    }
-
-    /// Accepts again, from the next turn on.
-    pub fn resume(&self) {
-        self.0.set_paused(false);
-    }
-
-    /// Closes the listener. Connections that wait to be accepted are refused by the system.
-    pub fn close(&self) {
-        self.0.close();
-    }
-
     /// The address it listens on, with the port that the system chose for port 0.
     ///
     /// # Errors
@@ -224,48 +149,20 @@ impl TcpListener {
             None => Err(io::ErrorKind::NotConnected.into()),
         }
     }
-
-    /// Lets the loop end although this listener is open.
-    pub fn unref(&self) -> &TcpListener {
-        self.0.set_referenced(false);
-        self
-    }
-
-    /// Makes this listener keep the loop alive, as it does from the start.
-    pub fn ref_(&self) -> &TcpListener {
-        self.0.set_referenced(true);
-        self
-    }
-
-    /// Whether this listener keeps the loop alive while it accepts.
-    pub fn has_ref(&self) -> bool {
-        self.0.activity.is_referenced()
-    }
-
-    /// Whether the listener is closed, or about to tell so.
-    pub fn is_closed(&self) -> bool {
-        self.0.closed.get()
-    }
-
-    #[cfg(feature = "async")]
-    pub(crate) fn acceptor(&self) -> &Rc<Acceptor> {
-        &self.0
-    }
-
-    fn label(&self, at: At) -> Label {
-        // The kind is set when the handler is lent.
-        self.0.core.label(CallbackKind::Connection, at)
-    }
 }
 
-impl Drop for TcpListener {
-    fn drop(&mut self) {
-        self.0.handle_dropped();
-    }
-}
+listener!(TcpListener, TcpStream, mio::net::TcpListener, SocketAddr);
 
-impl fmt::Debug for TcpListener {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TcpListener({})", self.0.describe().state)
+impl Listen for mio::net::TcpListener {
+    type Stream = TcpStream;
+    type Peer = SocketAddr;
+    const NAME: &'static str = "tcp listener";
+
+    fn accept(&self) -> io::Result<(mio::net::TcpStream, SocketAddr)> {
+        mio::net::TcpListener::accept(self)
+    }
+
+    fn describe(&self) -> String {
+        self.local_addr().map_or_else(|_| "an address".to_owned(), |address| address.to_string())
     }
 }

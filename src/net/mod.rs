@@ -1,4 +1,4 @@
-//! Sockets: TCP listeners and streams, and UDP.
+//! Sockets: TCP, UDP and Unix sockets, and the names of hosts.
 //!
 //! ```no_run
 //! use unspin::net::TcpListener;
@@ -22,8 +22,11 @@ mod accept_poll;
 mod address;
 mod connect;
 #[cfg(feature = "async")]
-mod futures;
+mod incoming;
 mod listener;
+mod listener_methods;
+mod lookup;
+mod tcp_connect;
 mod tcp_stream;
 mod udp;
 mod udp_batch;
@@ -37,16 +40,27 @@ mod udp_poll;
 mod udp_receive;
 mod udp_send;
 mod udp_settings;
+mod unix_address;
+mod unix_connect;
+mod unix_io;
+mod unix_listener;
+mod unix_passing;
+mod unix_path;
+mod unix_stream;
 
 #[cfg(feature = "async")]
 pub use crate::stream::Chunk;
 pub use address::Address;
 #[cfg(feature = "async")]
-pub use futures::Incoming;
+pub use incoming::Incoming;
 pub use listener::{ListenOptions, TcpListener};
+pub use lookup::{lookup_address, lookup_host};
 pub use tcp_stream::TcpStream;
 pub use udp::UdpSocket;
 pub use udp_batch::{Datagram, Datagrams};
 #[cfg(feature = "async")]
 pub use udp_futures::Received;
 pub use udp_options::UdpOptions;
+pub use unix_address::UnixAddress;
+pub use unix_listener::UnixListener;
+pub use unix_stream::{PeerCredentials, UnixStream};

@@ -1,7 +1,7 @@
 //! Byte streams: one core for every kind of stream.
 //!
-//! A stream type is a handle of a `Flow`, which does the work: TCP streams now, and what else
-//! sends bytes both ways. Ground rules:
+//! A stream type is a handle of a `Flow`, which does the work: TCP and Unix streams now, and what
+//! else sends bytes both ways. Ground rules:
 //!
 //! * Reads and writes go to the descriptor at once where it is ready; readiness is remembered, so
 //!   no system call asks for it.
@@ -11,8 +11,11 @@
 //!   is closed.
 
 mod flow;
+#[cfg(feature = "async")]
+pub(crate) mod futures;
 mod handlers;
 mod idle;
+pub(crate) mod methods;
 mod pipe;
 #[cfg(feature = "async")]
 mod poll;
@@ -27,7 +30,10 @@ use std::io;
 use std::rc::Rc;
 
 pub(crate) use flow::Flow;
+#[cfg(feature = "async")]
+pub(crate) use futures::{Waiting, awaited_byte_stream};
 pub(crate) use handlers::{Extras, OnError, OnStream};
+pub(crate) use methods::byte_stream;
 pub use pipe::pipe;
 #[cfg(feature = "async")]
 pub use poll::Chunk;
@@ -62,8 +68,6 @@ pub trait Io: mio::event::Source + 'static {
     fn send(&self, bytes: &[u8]) -> io::Result<usize>;
     fn send_vectored(&self, slices: &[io::IoSlice<'_>]) -> io::Result<usize>;
     fn shut_down_write(&self) -> io::Result<()>;
-    /// Makes the coming close a reset.
-    fn set_reset_on_close(&self) -> io::Result<()>;
     /// The peer, for listings.
     fn describe(&self) -> String;
 }

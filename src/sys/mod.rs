@@ -3,9 +3,12 @@
 #![allow(unsafe_code, reason = "this module is the fence: each block below gives its reason")]
 
 pub(crate) mod clock;
+pub(crate) mod credentials;
 pub(crate) mod datagram;
 pub(crate) mod fd;
 pub(crate) mod file;
+pub(crate) mod passing;
+pub(crate) mod resolve;
 pub(crate) mod signal;
 pub(crate) mod socket;
 pub(crate) mod usage;

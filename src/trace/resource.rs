@@ -22,7 +22,7 @@ pub enum ResourceKind {
     Frame,
     /// A request under way: a file read, a connect.
     Request,
-    /// A TCP listener.
+    /// A listener: TCP or Unix.
     Listener,
     /// A byte stream.
     Stream,
@@ -45,7 +45,7 @@ pub enum ResourceKind {
 }
 
 impl ResourceKind {
-    /// The name in logs and listings: `timer`, `tcp listener`.
+    /// The name in logs and listings: `timer`, `listener`.
     pub fn name(self) -> &'static str {
         match self {
             ResourceKind::Timer => "timer",

@@ -1,0 +1,180 @@
+//! The descriptors of Unix sockets.
+
+use std::cell::OnceCell;
+use std::io::{self, ErrorKind, IoSlice};
+use std::net::Shutdown;
+use std::ops::Deref;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::SocketAddr;
+
+use mio::event::Source;
+use mio::net::UnixStream;
+use mio::{Interest, Registry, Token};
+use socket2::SockRef;
+
+use crate::net::accept::Listen;
+use crate::net::connect::Dial;
+use crate::net::unix_address::Shown;
+use crate::net::unix_passing::Passing;
+use crate::net::unix_path::BoundPath;
+use crate::net::unix_stream;
+use crate::stream::Io;
+use crate::sys::socket;
+
+/// A connected socket, and the descriptors that pass through it.
+pub struct UnixIo {
+    io: UnixStream,
+    /// Made where it is asked for: most streams carry bytes only.
+    passing: OnceCell<Box<Passing>>,
+}
+
+impl UnixIo {
+    pub(crate) fn new(io: UnixStream) -> UnixIo {
+        UnixIo { io, passing: OnceCell::new() }
+    }
+
+    pub(crate) fn passing(&self) -> &Passing {
+        self.passing.get_or_init(Box::default)
+    }
+
+    /// A descriptor that has come.
+    pub(crate) fn taken(&self) -> Option<OwnedFd> {
+        self.passing.get()?.take()
+    }
+}
+
+impl Deref for UnixIo {
+    type Target = UnixStream;
+
+    fn deref(&self) -> &UnixStream {
+        &self.io
+    }
+}
+
+impl Io for UnixIo {
+    fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.passing.get() {
+            Some(passing) if passing.accepts.get() => passing.recv(self, buffer),
+            _ => socket::recv(&self.io, buffer),
+        }
+    }
+
+    fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+        match self.passing.get() {
+            Some(passing) => passing.send(self, bytes),
+            None => socket::send(&self.io, bytes),
+        }
+    }
+
+    fn send_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let Some(passing) = self.passing.get() else {
+            return SockRef::from(&self.io).send_vectored_with_flags(slices, socket::NO_SIGNAL);
+        };
+        let mut done = 0;
+        for slice in slices {
+            match passing.send(self, slice) {
+                Ok(sent) if sent == slice.len() => done += sent,
+                Ok(sent) => return Ok(done + sent),
+                Err(error) if error.kind() == ErrorKind::WouldBlock && done > 0 => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(done)
+    }
+
+    fn shut_down_write(&self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+
+    /// One end has a name at most: whoever connected has none, as a rule.
+    fn describe(&self) -> String {
+        let named = |address: &SocketAddr| !address.is_unnamed();
+        let peer = self.peer_addr().ok().filter(named);
+        match peer.or_else(|| self.local_addr().ok().filter(named)) {
+            Some(address) => Shown(address).to_string(),
+            None => "a peer without a name".to_owned(),
+        }
+    }
+}
+
+impl Dial for UnixIo {
+    type Peer = Shown;
+
+    fn dial(peer: &Shown) -> io::Result<UnixIo> {
+        UnixStream::connect_addr(&peer.0).map(UnixIo::new)
+    }
+
+    fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.io.take_error()
+    }
+
+    fn connected(&self) -> io::Result<()> {
+        self.peer_addr().map(drop)
+    }
+}
+
+/// A listening socket, and the path that goes with it.
+#[cfg_attr(not(feature = "async"), expect(unreachable_pub, reason = "awaited, it is named"))]
+pub struct Bound {
+    /// Before the socket, so that nobody finds a path at which nobody listens.
+    _path: Option<BoundPath>,
+    io: mio::net::UnixListener,
+}
+
+impl Bound {
+    pub(crate) fn listen(address: &SocketAddr) -> io::Result<Bound> {
+        let io = mio::net::UnixListener::bind_addr(address)?;
+        let path = address.as_pathname().map(BoundPath::made).transpose()?;
+        Ok(Bound { _path: path, io })
+    }
+
+    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.io.local_addr()
+    }
+}
+
+impl Listen for Bound {
+    type Stream = unix_stream::UnixStream;
+    type Peer = SocketAddr;
+    const NAME: &'static str = "unix listener";
+
+    fn accept(&self) -> io::Result<(UnixIo, SocketAddr)> {
+        let (io, peer) = self.io.accept()?;
+        Ok((UnixIo::new(io), peer))
+    }
+
+    fn describe(&self) -> String {
+        self.local_addr().map_or_else(|_| "a path".to_owned(), |it| Shown(it).to_string())
+    }
+}
+
+/// Both are sources as the sockets inside of them are.
+macro_rules! source {
+    ($($Type:ty),*) => {$(
+        impl Source for $Type {
+            fn register(
+                &mut self,
+                to: &Registry,
+                token: Token,
+                interests: Interest,
+            ) -> io::Result<()> {
+                self.io.register(to, token, interests)
+            }
+
+            fn reregister(
+                &mut self,
+                to: &Registry,
+                token: Token,
+                interests: Interest,
+            ) -> io::Result<()> {
+                self.io.reregister(to, token, interests)
+            }
+
+            fn deregister(&mut self, from: &Registry) -> io::Result<()> {
+                self.io.deregister(from)
+            }
+        }
+    )*};
+}
+
+source!(UnixIo, Bound);

@@ -1,0 +1,287 @@
+//! The methods that every byte stream has, written once.
+//!
+//! A macro and no trait, so that a program calls them without an import, and so that each type's
+//! page in the docs shows them.
+
+/// What the macro names.
+pub(crate) mod names {
+    pub(crate) use std::fmt;
+    pub(crate) use std::panic::Location;
+    pub(crate) use std::rc::Rc;
+    pub(crate) use std::time::Duration;
+
+    pub(crate) use crate::error::{Error, Outcome};
+    pub(crate) use crate::event_loop::place::Place;
+    pub(crate) use crate::event_loop::source::Source;
+    pub(crate) use crate::stream::{
+        ByteStream, Extras, Facts, Flow, Handler, Kind, OnError, OnStream,
+    };
+    pub(crate) use crate::trace::{At, CallbackKind, Label};
+}
+
+/// Gives a handle of a [`Flow`](crate::stream::Flow), `pub struct $Stream(Rc<Flow<$Stream>>)`, what
+/// all streams have: methods, ownership, and the traits of futures-io.
+macro_rules! byte_stream {
+    ($Stream:ident, $Io:ty, $name:literal) => {
+        const _: () = {
+            use $crate::stream::methods::names::*;
+
+            impl $Stream {
+                /// Calls `handler` with each chunk of bytes that comes, lent for the call.
+                ///
+                /// An error that it returns is logged at WARN and closes this stream, and nothing
+                /// else.
+                #[track_caller]
+                pub fn on_data<R: Outcome>(
+                    &self,
+                    mut handler: impl FnMut(&$Stream, &[u8]) -> R + 'static,
+                ) -> &$Stream {
+                    let run =
+                        move |stream: &$Stream, chunk: &[u8]| handler(stream, chunk).into_result();
+                    self.0.install_data(self.label(Location::caller()), Box::new(run));
+                    self
+                }
+
+                /// Calls `handler` when the peer has sent all it will send.
+                ///
+                /// Afterwards this side is ended too, unless half-open streams are allowed. The end
+                /// is only seen by a stream that is read.
+                #[track_caller]
+                pub fn on_end<R: Outcome>(
+                    &self,
+                    handler: impl FnMut(&$Stream) -> R + 'static,
+                ) -> &$Stream {
+                    self.on(Location::caller(), |extras| &extras.end, handler)
+                }
+
+                /// Calls `handler` when the write queue is empty after a `write` had returned
+                /// `false`.
+                #[track_caller]
+                pub fn on_drain<R: Outcome>(
+                    &self,
+                    handler: impl FnMut(&$Stream) -> R + 'static,
+                ) -> &$Stream {
+                    self.on(Location::caller(), |extras| &extras.drain, handler)
+                }
+
+                /// Calls `handler` when nothing was sent or received for the idle timeout. The
+                /// stream stays open; without such a handler it fails with `TimedOut`.
+                #[track_caller]
+                pub fn on_idle<R: Outcome>(
+                    &self,
+                    handler: impl FnMut(&$Stream) -> R + 'static,
+                ) -> &$Stream {
+                    self.on(Location::caller(), |extras| &extras.idle, handler)
+                }
+
+                /// Calls `handler` when the stream fails, before it is closed. Without one, the
+                /// failure is logged at WARN.
+                #[track_caller]
+                pub fn on_error<R: Outcome>(
+                    &self,
+                    mut handler: impl FnMut(&$Stream, Error) -> R + 'static,
+                ) -> &$Stream {
+                    let run: Box<OnError<$Stream>> =
+                        Box::new(move |stream, error| handler(stream, error).into_result());
+                    self.0.handlers.fill(
+                        |extras| &extras.error,
+                        self.label(Location::caller()),
+                        run,
+                    );
+                    self
+                }
+
+                /// Calls `handler` when the stream is closed, for whatever reason: the last call,
+                /// in the Close phase.
+                #[track_caller]
+                pub fn on_close<R: Outcome>(
+                    &self,
+                    handler: impl FnMut(&$Stream) -> R + 'static,
+                ) -> &$Stream {
+                    self.on(Location::caller(), |extras| &extras.close, handler)
+                }
+
+                /// Installs a handler value: it gets every call, and closures that are installed
+                /// get none.
+                #[track_caller]
+                pub fn handle(&self, handler: impl Handler<$Stream> + 'static) -> &$Stream {
+                    self.0.install(self.label(Location::caller()), Box::new(handler));
+                    self
+                }
+
+                /// Writes bytes: sends them at once as far as the system takes them, and queues a
+                /// copy of the rest.
+                ///
+                /// Returns whether the queue is below the high-water mark. `false` is a request to
+                /// wait for `drain`; the bytes are accepted all the same. On a stream that is
+                /// closed or has failed the bytes are dropped, and the result is `false`. A write
+                /// after [`end`](Self::end) fails the stream with `BrokenPipe`. Other failures are
+                /// told to the error handler in the next turn.
+                pub fn write(&self, bytes: &[u8]) -> bool {
+                    self.0.write(bytes)
+                }
+
+                /// Writes bytes as [`write`](Self::write) does, without copying what must be
+                /// queued.
+                pub fn write_owned(&self, bytes: impl Into<Vec<u8>>) -> bool {
+                    self.0.write_owned(bytes.into())
+                }
+
+                /// Ends this side: the peer sees the end of the stream once all that was written is
+                /// sent.
+                ///
+                /// The other side stays open until the peer ends it; then the stream is closed.
+                pub fn end(&self) {
+                    self.0.end();
+                }
+
+                /// Closes the stream at once. What is queued is dropped; what the system has taken
+                /// is sent.
+                pub fn close(&self) {
+                    self.0.close();
+                }
+
+                /// Stops reading. Nothing is told to the system: the peer notices when its bytes
+                /// pile up.
+                pub fn pause(&self) {
+                    self.0.pause();
+                }
+
+                /// Starts reading again, from the next turn on.
+                pub fn resume(&self) {
+                    self.0.resume();
+                }
+
+                /// Gathers the writes that follow into as few system calls as possible, until
+                /// [`uncork`](Self::uncork) or the end of this task's checkpoint.
+                pub fn cork(&self) {
+                    self.0.cork();
+                }
+
+                /// Sends what [`cork`](Self::cork) held back.
+                pub fn uncork(&self) {
+                    self.0.uncork();
+                }
+
+                /// How many queued bytes make `write` return `false`. Default: 64 KiB.
+                pub fn high_water_mark(&self) -> usize {
+                    self.0.high_water_mark.get()
+                }
+
+                /// Sets the high-water mark, in bytes.
+                pub fn set_high_water_mark(&self, bytes: usize) {
+                    self.0.set_high_water_mark(bytes);
+                }
+
+                /// Bytes that are accepted and not yet sent.
+                pub fn writable_length(&self) -> usize {
+                    self.0.queue.borrow().length()
+                }
+
+                /// Bytes received so far.
+                pub fn bytes_read(&self) -> u64 {
+                    self.0.bytes_read.get()
+                }
+
+                /// Bytes handed to the system so far.
+                pub fn bytes_written(&self) -> u64 {
+                    self.0.bytes_written.get()
+                }
+
+                /// Whether the stream stays open for writing after the peer has ended its side.
+                /// Default: no.
+                pub fn allow_half_open(&self, allow: bool) {
+                    self.0.state.put(Facts::HALF_OPEN_ALLOWED, allow);
+                }
+
+                /// Whether the stream is closed, or about to tell so.
+                pub fn is_closed(&self) -> bool {
+                    self.0.state.is(Facts::CLOSED)
+                }
+
+                /// Watches for silence: after this time without a byte either way, the idle handler
+                /// is called, or the stream fails with `TimedOut`. `None` turns it off (default).
+                ///
+                /// The time counts from the turn in which bytes went last. The watch does not keep
+                /// the loop alive.
+                #[track_caller]
+                pub fn set_idle_timeout(&self, timeout: Option<Duration>) {
+                    let label = self.0.core.label(CallbackKind::Idle, Location::caller());
+                    self.0.set_idle_timeout(label, timeout);
+                }
+
+                /// Lets the loop end although this stream is active.
+                pub fn unref(&self) -> &$Stream {
+                    self.0.set_referenced(false);
+                    self
+                }
+
+                /// Makes this stream keep the loop alive while it is active, as it does from the
+                /// start.
+                pub fn ref_(&self) -> &$Stream {
+                    self.0.set_referenced(true);
+                    self
+                }
+
+                /// Whether this stream keeps the loop alive while it is active.
+                pub fn has_ref(&self) -> bool {
+                    self.0.activity.is_referenced()
+                }
+
+                fn on<R: Outcome>(
+                    &self,
+                    at: At,
+                    place: fn(&Extras<$Stream>) -> &Place<OnStream<$Stream>>,
+                    mut handler: impl FnMut(&$Stream) -> R + 'static,
+                ) -> &$Stream {
+                    let run = Box::new(move |stream: &$Stream| handler(stream).into_result());
+                    self.0.handlers.fill(place, self.label(at), run);
+                    self
+                }
+
+                fn label(&self, at: At) -> Label {
+                    // The kind is set when the handler is lent.
+                    self.0.core.label(CallbackKind::Data, at)
+                }
+            }
+
+            impl Kind for $Stream {
+                type Io = $Io;
+                const NAME: &'static str = $name;
+
+                fn of_flow(flow: Rc<Flow<$Stream>>) -> $Stream {
+                    $Stream(flow)
+                }
+
+                fn flow(&self) -> &Rc<Flow<$Stream>> {
+                    &self.0
+                }
+            }
+
+            impl ByteStream for $Stream {}
+
+            impl Clone for $Stream {
+                fn clone(&self) -> $Stream {
+                    $Stream(Rc::clone(&self.0))
+                }
+            }
+
+            impl Drop for $Stream {
+                fn drop(&mut self) {
+                    self.0.handle_dropped();
+                }
+            }
+
+            impl fmt::Debug for $Stream {
+                fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    write!(f, "{}({})", stringify!($Stream), self.0.describe().state)
+                }
+            }
+        };
+
+        #[cfg(feature = "async")]
+        $crate::stream::awaited_byte_stream!($Stream);
+    };
+}
+
+pub(crate) use byte_stream;
