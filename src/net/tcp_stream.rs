@@ -139,10 +139,12 @@ impl TcpStream {
 byte_stream!(TcpStream, mio::net::TcpStream, "tcp stream");
 
 impl Io for mio::net::TcpStream {
+    #[inline]
     fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
         socket::recv(self, buffer)
     }
 
+    #[inline]
     fn send(&self, bytes: &[u8]) -> io::Result<usize> {
         socket::send(self, bytes)
     }

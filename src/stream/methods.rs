@@ -267,6 +267,7 @@ macro_rules! byte_stream {
             }
 
             impl Drop for $Stream {
+                #[inline]
                 fn drop(&mut self) {
                     self.0.handle_dropped();
                 }
