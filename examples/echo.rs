@@ -2,11 +2,8 @@
 //!
 //! `RUST_LOG=unspin=debug` shows what the loop does: a line per phase, sleep and wake.
 
-#[path = "common/closing.rs"]
-mod closing;
 mod common;
 
-use closing::Guests;
 use unspin::net::TcpListener;
 
 fn main() -> unspin::Result<()> {
@@ -15,12 +12,7 @@ fn main() -> unspin::Result<()> {
 
     unspin::run(|| {
         let listener = TcpListener::bind(address)?;
-        let guests = Guests::default();
-        guests.leave_at_signal(listener.clone());
-        listener.on_connection(move |stream, peer| {
-            guests.came(&stream, peer);
-            let guests = guests.clone();
-            stream.on_close(move |_| guests.left(peer));
+        listener.on_connection(|stream, _peer| {
             // When the peer reads slower than it writes, the stream is not read until it drains:
             // nothing more is needed to keep memory bounded.
             stream.on_data(|stream, chunk| {

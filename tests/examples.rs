@@ -178,8 +178,7 @@ fn servers_without_connections_end_at_a_signal() {
     let (_directory, folder) = folder();
     let folder = folder.to_str().expect("its name is text");
     for signal in [Signal::INTERRUPT, Signal::TERMINATE] {
-        let servers: [(_, &[&str]); 4] =
-            [("echo", &[]), ("echo_async", &[]), ("chat", &[]), ("files", &[folder])];
+        let servers: [(_, &[&str]); 2] = [("chat", &[]), ("files", &[folder])];
         for (name, arguments) in servers {
             let server = Server::start(name, arguments);
             server.signal(signal);
@@ -189,39 +188,17 @@ fn servers_without_connections_end_at_a_signal() {
 }
 
 #[test]
-fn echo_servers_finish_at_a_signal_what_is_in_flight_and_accept_no_more() {
-    for name in ["echo", "echo_async"] {
-        let server = Server::start(name, &[]);
-        let (mut client, mut quiet) = (server.connect(), server.connect());
-        quiet.send("x");
-        quiet.bytes(1);
-        let sent = pattern(4 << 20);
-        let writer = client.writer();
-        thread::scope(|scope| {
-            scope.spawn(|| writer.send(&sent));
-            client.bytes(1);
-            server.signal(Signal::TERMINATE);
-            assert!(client.bytes(sent.len() - 1) == sent[1..], "{name}: other bytes");
-        });
-        server.stops_accepting();
-        assert_eq!(client.rest(), b"");
-        assert_eq!(quiet.rest(), b"");
-        server.has_ended();
-    }
-}
-
-#[test]
 fn a_second_signal_ends_a_server_at_once() {
-    let server = Server::start("echo", &[]);
-    let mut client = server.connect();
-    client.send("x");
-    client.bytes(1);
+    let mut server = Server::start("chat", &[]);
+    // Never quiet, so the server has a reason to stay.
+    let mut member = TcpStream::connect(&server.address).expect("it listens");
+    let talks = thread::spawn(move || while member.write_all(b"still here\n").is_ok() {});
     server.signal(Signal::TERMINATE);
     server.stops_accepting();
     server.signal(Signal::TERMINATE);
-    let mut server = server;
     let status = server.child.wait().expect("it is our child");
     assert_eq!(status.signal(), Some(Signal::TERMINATE.as_raw()));
+    talks.join().expect("it ends with the server");
 }
 
 #[test]
