@@ -4,13 +4,12 @@ mod util;
 
 use std::cell::{Cell, RefCell};
 use std::io::ErrorKind;
-use std::net::{Ipv6Addr, SocketAddr};
+use std::net::Ipv6Addr;
 use std::rc::Rc;
 
-use socket2::{Domain, Socket, Type};
 use unspin::EventLoop;
 use unspin::net::{TcpListener, TcpStream};
-use util::net::{echo_server, listen, run, streams, watchdog};
+use util::net::{echo_server, listen, run, streams, unresponsive, watchdog};
 use util::{Drops, Log, millis};
 
 #[test]
@@ -138,25 +137,6 @@ fn a_connect_goes_on_without_its_handle() {
         }));
     });
     log.expect(&["connected"]);
-}
-
-/// A listening socket that answers nobody, because its backlog is full; the sockets that fill it
-/// come with it.
-fn unresponsive() -> (SocketAddr, Vec<Socket>) {
-    let new = || Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-    let listener = new();
-    listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a port is free");
-    listener.listen(0).expect("it listens");
-    let address = listener.local_addr().expect("it is bound").as_socket().expect("an address");
-    let mut sockets = vec![listener];
-    for _ in 0..4 {
-        let socket = new();
-        socket.set_nonblocking(true).expect("a socket can be non-blocking");
-        // What the system says does not matter: it goes on in the background.
-        let _begun = socket.connect(&address.into());
-        sockets.push(socket);
-    }
-    (address, sockets)
 }
 
 #[test]

@@ -8,9 +8,8 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use socket2::{Domain, Socket, Type};
 use unspin::net::{TcpListener, TcpStream};
-use util::net::{echo_server, listen, run};
+use util::net::{echo_server, listen, run, unresponsive};
 use util::{Drops, Log, millis};
 
 /// How long one address is waited for before the next one is tried.
@@ -21,24 +20,6 @@ fn closed() -> SocketAddr {
     let (listener, address) = listen();
     drop(listener);
     address
-}
-
-/// An address that never answers, because its backlog is full; with what fills it.
-fn silent() -> (SocketAddr, Vec<Socket>) {
-    let new = || Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-    let listener = new();
-    listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a port is free");
-    listener.listen(0).expect("it listens");
-    let address = listener.local_addr().expect("it is bound").as_socket().expect("an address");
-    let mut sockets = vec![listener];
-    for _ in 0..4 {
-        let socket = new();
-        socket.set_nonblocking(true).expect("a socket can be non-blocking");
-        // What the system says does not matter: it goes on in the background.
-        let _begun = socket.connect(&address.into());
-        sockets.push(socket);
-    }
-    (address, sockets)
 }
 
 /// Connects to the first of `addresses` that answers; says which one it was, or the error.
@@ -151,7 +132,7 @@ fn an_address_that_does_not_answer_is_joined_by_the_next_one_after_250_ms() {
     let log = Log::new();
     let said = log.clone();
     run(|| {
-        let ((silent, sockets), address) = (silent(), echo_server());
+        let ((silent, sockets), address) = (unresponsive(), echo_server());
         let began = unspin::now();
         TcpStream::connect(&[silent, address][..]).callback(move |stream| {
             let stream = stream.expect("the second one answers");
@@ -198,7 +179,7 @@ fn a_race_can_be_cancelled_and_ends_all_its_attempts() {
     let (log, drops) = (Log::new(), Drops::new());
     let (said, guard) = (log.clone(), drops.guard());
     run(|| {
-        let ((one, first), (other, second)) = (silent(), silent());
+        let ((one, first), (other, second)) = (unresponsive(), unresponsive());
         let pending = TcpStream::connect(&[one, other][..]).callback(move |stream| {
             guard.keep();
             assert!(stream.expect_err("it was cancelled").is_cancelled());

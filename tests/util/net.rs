@@ -9,6 +9,7 @@ use std::process::{Command, Output};
 use std::thread;
 use std::time::Duration;
 
+use socket2::{Domain, Type};
 use unspin::EventLoop;
 use unspin::net::{TcpListener, TcpStream};
 
@@ -206,4 +207,23 @@ pub fn open_descriptors() -> usize {
     let open = fs::read_dir("/proc/self/fd").expect("the system lists them").count();
     // The one that reads the list is on it.
     open - 1
+}
+
+/// A listening socket that answers nobody, because its backlog is full; the sockets that fill it
+/// come with it.
+pub fn unresponsive() -> (SocketAddr, Vec<socket2::Socket>) {
+    let new = || socket2::Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    let listener = new();
+    listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a port is free");
+    listener.listen(0).expect("it listens");
+    let address = listener.local_addr().expect("it is bound").as_socket().expect("an address");
+    let mut sockets = vec![listener];
+    for _ in 0..4 {
+        let socket = new();
+        socket.set_nonblocking(true).expect("a socket can be non-blocking");
+        // What the system says does not matter: it goes on in the background.
+        let _begun = socket.connect(&address.into());
+        sockets.push(socket);
+    }
+    (address, sockets)
 }
