@@ -11,7 +11,6 @@ use std::thread;
 
 use unspin::fs::{self, ReadOptions, ReadStream};
 use unspin::{AbortController, EventLoop, Outcome, ResourceKind};
-use util::events::{capture, named};
 use util::{Drops, Log, run_real};
 
 /// A file of that many bytes, each unlike its neighbours.
@@ -179,30 +178,6 @@ fn a_pipe_is_read_as_it_comes() {
 }
 
 #[test]
-fn a_failure_that_nobody_handles_is_logged() {
-    let events = capture(|| {
-        run_real(|| {
-            fs::read_stream("no such file").on_data(|_, _| ());
-        });
-    });
-    assert_eq!(named(&events, "unspin::resource", "failed").len(), 1);
-}
-
-#[test]
-fn nothing_is_read_before_somebody_asks() {
-    let events = capture(|| {
-        run_real(|| {
-            let stream = fs::read_stream("no such file");
-            stream.on_error(|_, error| panic!("{error}"));
-            stream.pause();
-            stream.on_data(|_, _| ());
-            assert!(stream.is_paused());
-        });
-    });
-    assert!(named(&events, "unspin::pool", "job").is_empty());
-}
-
-#[test]
 fn a_paused_stream_reads_no_further_than_the_mark_and_holds_neither_thread_nor_loop() {
     let (_dir, path, _) = file(0);
     std::fs::write(&path, "a".repeat(40)).expect("it is written");
@@ -307,24 +282,6 @@ fn closing_ends_it_at_once_and_frees_everything() {
         unspin::before_exit(move |_| assert_eq!(count.count(), 1));
     });
     log.expect(&["chunk", "close"]);
-}
-
-#[test]
-fn an_error_of_its_handler_is_logged_and_closes_this_stream_alone() {
-    let (_dir, path, bytes) = file(200_000);
-    let (seen, log) = (Seen::default(), Log::new());
-    let (all, said) = (seen.clone(), log.clone());
-    let events = capture(|| {
-        run_real(move || {
-            let failing = fs::read_stream(&path);
-            failing.on_data(|_, _| Err(unspin::Error::new("no more")));
-            failing.on_close(said.add("close").then());
-            all.all_of(&fs::read_stream(&path));
-        });
-    });
-    assert_eq!(named(&events, "unspin::resource", "failed").len(), 1);
-    assert!(*seen.bytes.borrow() == bytes);
-    log.expect(&["close"]);
 }
 
 #[test]

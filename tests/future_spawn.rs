@@ -14,7 +14,6 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use unspin::{CallbackKind, Error, EventLoop, JoinHandle, Result, block_on, spawn, yield_now};
-use util::events::{capture, named};
 use util::{Drops, Log, OnDrop, millis, panic_text, run_real, run_virtual, virtual_loop};
 
 /// Runs a future on a virtual clock, to its end.
@@ -235,23 +234,6 @@ fn without_a_hook_a_panic_goes_on_from_run() {
     let run = || virtual_loop().run(|| drop(spawn(async { panic!("on and on") })));
     let payload = catch_unwind(AssertUnwindSafe(run)).expect_err("it panics");
     assert_eq!(panic_text(&*payload), "on and on");
-}
-
-#[test]
-fn an_error_that_nobody_awaits_is_logged_with_the_line_of_spawn() {
-    let line = line!() + 4;
-    let events = capture(|| {
-        run_virtual(|| {
-            let fails = || async { Err(Error::new("a small thing")) };
-            drop(spawn(fails()));
-            spawn(fails()).log_err();
-        });
-    });
-    let failed = named(&events, "unspin::task", "future_failed");
-    let lines: Vec<_> = failed.iter().map(|event| event.field("at").to_owned()).collect();
-    assert_eq!(lines, [format!("{}:{line}", file!()), format!("{}:{}", file!(), line + 1)]);
-    assert!(failed.iter().all(|event| event.field("error") == "a small thing"));
-    assert!(failed.iter().all(|event| event.level == tracing::Level::WARN));
 }
 
 #[test]

@@ -10,9 +10,10 @@ use std::net::Shutdown;
 
 use tracing::Level;
 use unspin::Handler;
-use unspin::net::TcpStream;
+use unspin::net::{TcpStream, UnixListener, UnixStream};
 use util::events::{capture, named};
 use util::net::{beside, client, listen, pair, read_exactly, read_to_end, reset, run, says, spy};
+use util::udp::bound;
 use util::{Log, millis};
 
 /// Names only what it must.
@@ -166,4 +167,68 @@ fn an_error_of_the_idle_handler_closes_the_stream() {
     let failed = named(&events, "unspin::resource", "failed");
     assert_eq!(failed.len(), 1);
     assert_eq!((failed[0].level, failed[0].field("error")), (Level::WARN, "too quiet"));
+}
+
+#[test]
+fn what_nobody_handles_of_a_udp_socket_is_logged() {
+    let events = capture(|| {
+        run(|| {
+            let (socket, address) = bound();
+            socket.write_to(b"no broadcast", "255.255.255.255:9");
+            socket.write_to(b"one that fails", address);
+            socket.on_message(|socket, _| {
+                socket.close();
+                Err(unspin::Error::new("not so"))
+            });
+        });
+    });
+    let failed = named(&events, "unspin::resource", "failed");
+    assert_eq!(failed.len(), 2, "{failed:?}");
+    assert!(failed.iter().all(|event| event.level == Level::WARN));
+    assert!(failed.iter().all(|event| event.field("kind") == "udp socket"));
+    assert!(failed[0].field("error").starts_with("send to 255.255.255.255:9: "), "{failed:?}");
+    assert_eq!(failed[1].field("error"), "not so");
+    assert!(failed[1].field("at").starts_with(file!()), "{failed:?}");
+}
+
+#[test]
+fn opening_and_closing_a_udp_socket_are_in_the_log() {
+    let events = capture(|| {
+        run(|| {
+            bound().0.unref().ref_();
+        });
+    });
+    let ops: Vec<_> = named(&events, "unspin::resource", "resource")
+        .iter()
+        .filter(|event| event.field("kind") == "udp socket")
+        .map(|event| (event.level, event.field("op").to_owned()))
+        .collect();
+    assert_eq!(ops, ["open", "unref", "ref", "close"].map(|op| (Level::TRACE, op.to_owned())));
+}
+
+#[test]
+fn opening_and_closing_unix_sockets_are_in_the_log() {
+    let events = capture(|| {
+        run(|| {
+            let directory = tempfile::tempdir().expect("a directory");
+            let path = directory.path().join("socket");
+            let listener = UnixListener::bind(&path).expect("the path is free");
+            listener.unref();
+            let itself = listener.clone();
+            listener.ref_().on_connection(move |_, _| itself.close());
+            UnixStream::connect(path).callback(move |stream| {
+                stream.expect("somebody listens").close();
+                drop(directory);
+            });
+        });
+    });
+    let ops = |kind: &str| -> Vec<String> {
+        let events = named(&events, "unspin::resource", "resource").into_iter();
+        let ops = events.filter(|event| event.field("kind") == kind);
+        ops.map(|event| event.field("op").to_owned()).collect()
+    };
+    assert_eq!(ops("unix listener"), ["open", "unref", "ref", "close"]);
+    let mut streams = ops("unix stream");
+    streams.sort();
+    assert_eq!(streams, ["close", "close", "open", "open"]);
 }

@@ -13,7 +13,6 @@ use unspin::Handler;
 use unspin::net::{UnixListener, UnixStream};
 use unspin::{Resource, ResourceKind};
 use util::Log;
-use util::events::{capture, named};
 use util::net::{PATIENCE, beside, pattern, run, when};
 
 /// A listener at a path of its own; it keeps no loop alive.
@@ -274,28 +273,4 @@ fn what_holds_the_loop_is_listed_with_its_line_and_name() {
             let _kept = &directory;
         });
     });
-}
-
-#[test]
-fn the_log_tells_of_their_opening_and_closing() {
-    let events = capture(|| {
-        run(|| {
-            let (listener, path, directory) = listen();
-            let itself = listener.clone();
-            listener.ref_().on_connection(move |_, _| itself.close());
-            UnixStream::connect(path).callback(move |stream| {
-                stream.expect("somebody listens").close();
-                drop(directory);
-            });
-        });
-    });
-    let ops = |kind: &str| -> Vec<String> {
-        let events = named(&events, "unspin::resource", "resource").into_iter();
-        let ops = events.filter(|event| event.field("kind") == kind);
-        ops.map(|event| event.field("op").to_owned()).collect()
-    };
-    assert_eq!(ops("unix listener"), ["open", "unref", "ref", "close"]);
-    let mut streams = ops("unix stream");
-    streams.sort();
-    assert_eq!(streams, ["close", "close", "open", "open"]);
 }

@@ -12,7 +12,7 @@ use std::time::Instant;
 use tracing::Level;
 use unspin::{Error, EventLoop, spawn, yield_now};
 use util::events::{Captured, capture, named};
-use util::millis;
+use util::{millis, run_virtual};
 
 fn events_of(main: impl FnOnce()) -> Vec<Captured> {
     capture(|| {
@@ -70,4 +70,21 @@ fn an_error_that_nobody_awaits_is_a_warning_with_the_line_that_spawned_it() {
     assert_eq!(failed.len(), 1);
     assert_eq!((failed[0].level, failed[0].field("at")), (Level::WARN, at(line).as_str()));
     assert_eq!(failed[0].field("error"), "lost otherwise");
+}
+
+#[test]
+fn an_error_that_nobody_awaits_is_logged_with_the_line_of_spawn() {
+    let line = line!() + 4;
+    let events = capture(|| {
+        run_virtual(|| {
+            let fails = || async { Err(Error::new("a small thing")) };
+            drop(spawn(fails()));
+            spawn(fails()).log_err();
+        });
+    });
+    let failed = named(&events, "unspin::task", "future_failed");
+    let lines: Vec<_> = failed.iter().map(|event| event.field("at").to_owned()).collect();
+    assert_eq!(lines, [format!("{}:{line}", file!()), format!("{}:{}", file!(), line + 1)]);
+    assert!(failed.iter().all(|event| event.field("error") == "a small thing"));
+    assert!(failed.iter().all(|event| event.level == Level::WARN));
 }

@@ -4,10 +4,8 @@ mod util;
 
 use std::io::ErrorKind;
 
-use tracing::Level;
 use unspin::net::UdpSocket;
 use util::Log;
-use util::events::{capture, named};
 use util::net::run;
 use util::udp::{bound, nobody};
 
@@ -92,43 +90,6 @@ fn a_socket_without_a_peer_is_told_nothing() {
         socket.try_send_to(b"found", address).expect("it can be sent");
     });
     log.expect(&["message"]);
-}
-
-#[test]
-fn what_nobody_handles_is_logged() {
-    let events = capture(|| {
-        run(|| {
-            let (socket, address) = bound();
-            socket.write_to(b"no broadcast", "255.255.255.255:9");
-            socket.write_to(b"one that fails", address);
-            socket.on_message(|socket, _| {
-                socket.close();
-                Err(unspin::Error::new("not so"))
-            });
-        });
-    });
-    let failed = named(&events, "unspin::resource", "failed");
-    assert_eq!(failed.len(), 2, "{failed:?}");
-    assert!(failed.iter().all(|event| event.level == Level::WARN));
-    assert!(failed.iter().all(|event| event.field("kind") == "udp socket"));
-    assert!(failed[0].field("error").starts_with("send to 255.255.255.255:9: "), "{failed:?}");
-    assert_eq!(failed[1].field("error"), "not so");
-    assert!(failed[1].field("at").starts_with(file!()), "{failed:?}");
-}
-
-#[test]
-fn opening_and_closing_are_in_the_log() {
-    let events = capture(|| {
-        run(|| {
-            bound().0.unref().ref_();
-        });
-    });
-    let ops: Vec<_> = named(&events, "unspin::resource", "resource")
-        .iter()
-        .filter(|event| event.field("kind") == "udp socket")
-        .map(|event| (event.level, event.field("op").to_owned()))
-        .collect();
-    assert_eq!(ops, ["open", "unref", "ref", "close"].map(|op| (Level::TRACE, op.to_owned())));
 }
 
 #[test]
