@@ -70,7 +70,7 @@ mod abort;
 mod port;
 mod request;
 
-mod stream;
+pub mod stream;
 
 mod descriptor;
 pub mod fs;

@@ -12,6 +12,7 @@ use crate::event_loop::context::current;
 use crate::fs::file::File;
 use crate::fs::reader::{Reader, Span};
 use crate::fs::reading::Reading;
+use crate::stream::{self, Readable};
 use crate::trace::{At, CallbackKind, Label};
 
 /// Reads a file chunk by chunk, in constant memory: [`ReadOptions`] with their defaults.
@@ -236,6 +237,24 @@ impl ReadStream {
 
     fn label(&self, at: At) -> Label {
         self.0.core.label(CallbackKind::Data, at)
+    }
+}
+
+impl Readable for ReadStream {
+    fn attach_reader(&self, reader: stream::Reader) {
+        self.0.attach_reader(reader);
+    }
+
+    fn pause(&self) {
+        self.0.pause();
+    }
+
+    fn resume(&self) {
+        self.0.resume();
+    }
+
+    fn close(&self) {
+        self.0.close();
     }
 }
 

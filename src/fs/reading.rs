@@ -17,6 +17,7 @@ use crate::pool::Lane;
 use crate::slots::Key;
 #[cfg(feature = "async")]
 use crate::stream::Wakers;
+use crate::stream::{self, Done, closed_early};
 use crate::trace::{CallbackKind, Label, Resource, ResourceKind, event};
 
 pub(super) struct Reading {
@@ -57,6 +58,8 @@ pub(super) struct Handlers {
     pub(super) end: Place<OnStream>,
     pub(super) error: Place<OnError>,
     pub(super) close: Place<OnStream>,
+    /// Who joined the stream, and is told how it ends.
+    reader: Cell<Option<Done>>,
 }
 
 const NAME: &str = "file stream";
@@ -98,6 +101,23 @@ impl Reading {
         self.wakers.take_each().for_each(std::task::Waker::wake);
         if !self.paused.get() {
             self.resume();
+        }
+    }
+
+    pub(super) fn attach_reader(self: &Rc<Self>, reader: stream::Reader) {
+        let (mut on_data, done) = reader.into_parts();
+        let label = self.core.label(CallbackKind::Data, done.line());
+        if self.closed.get() {
+            return self.core.defer(label, |_| done.tell(Err(closed_early())));
+        }
+        self.handlers.end.fill(label, Box::new(|_: &ReadStream| Ok(())));
+        drop(self.handlers.reader.replace(Some(done)));
+        self.install_data(label, Box::new(move |_, chunk| on_data(chunk)));
+    }
+
+    fn tell_reader(&self, outcome: Result<()>) {
+        if let Some(done) = self.handlers.reader.take() {
+            done.tell(outcome);
         }
     }
 
@@ -227,6 +247,7 @@ impl Reading {
             Some(Ok(())) => {
                 self.ended.set(true);
                 self.emit(CallbackKind::End, stream, &self.handlers.end);
+                self.tell_reader(Ok(()));
                 self.close();
             }
             Some(Err(error)) => self.fail(stream, error),
@@ -234,16 +255,17 @@ impl Reading {
     }
 
     fn fail(self: &Rc<Self>, stream: &ReadStream, error: Error) {
-        let mut error = Some(error);
+        let (told, mut error) = (error.clone(), Some(error));
         self.handlers.error.lend(&self.core, |handler, label| {
             let error = error.take();
             self.call(label.with_kind(CallbackKind::Error), || {
                 error.map_or(Ok(()), |error| handler(stream, error))
             });
         });
-        if let Some(error) = error {
+        if let Some(error) = error.filter(|_| !self.handlers.is_failure_taken()) {
             event::resource_failed(NAME, self.label, &error);
         }
+        self.tell_reader(Err(told));
         self.close();
     }
 
@@ -340,6 +362,7 @@ impl Reading {
 
     fn finish_closing(self: &Rc<Self>) {
         self.emit(CallbackKind::Close, &ReadStream::of(self), &self.handlers.close);
+        self.tell_reader(Err(closed_early()));
         self.core.drop_value(self.label, self.handlers.retire());
         drop(self.core.mail.remove(self.key));
     }
@@ -373,7 +396,15 @@ impl Reading {
 
 impl Handlers {
     fn retire(&self) -> impl Sized + use<> {
-        (self.data.retire(), self.end.retire(), self.error.retire(), self.close.retire())
+        let last = (self.error.retire(), self.close.retire());
+        (self.data.retire(), self.end.retire(), last, self.reader.take())
+    }
+
+    fn is_failure_taken(&self) -> bool {
+        let reader = self.reader.take();
+        let is_taken = reader.as_ref().is_some_and(Done::takes_failures);
+        self.reader.set(reader);
+        is_taken
     }
 
     fn bytes(&self) -> usize {

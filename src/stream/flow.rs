@@ -121,6 +121,7 @@ impl<S: ByteStream> Flow<S> {
     #[cold]
     fn handler_failed(self: &Rc<Self>, label: Label, error: &Error) {
         event::resource_failed(S::NAME, label, error);
+        self.note_failure(error);
         self.close();
     }
 
@@ -190,6 +191,7 @@ impl<S: ByteStream> Flow<S> {
     }
 
     fn emit_error(self: &Rc<Self>, stream: &S, error: Error) {
+        self.note_failure(&error);
         let kind = CallbackKind::Error;
         let mut error = Some(error);
         let told = self.handlers.value.lend(&self.core, |handler, label| {
@@ -207,7 +209,7 @@ impl<S: ByteStream> Flow<S> {
                 self.call(label, || error.map_or(Ok(()), |error| handler(stream, error)));
             })
         });
-        if let Some(error) = error {
+        if let Some(error) = error.filter(|_| !self.is_failure_taken()) {
             self.log_failure(&error);
         }
     }
@@ -254,10 +256,9 @@ impl<S: ByteStream> Flow<S> {
         let stream = S::of_flow(Rc::clone(self));
         let kind = CallbackKind::Close;
         self.emit(kind, &stream, |handler, stream| handler.close(stream), |extras| &extras.close);
-        let then = self.handlers.extras().map(|extras| extras.after_close.take());
         self.state.clear(Facts::HAS_READER);
+        self.tell_joined();
         self.core.drop_value(self.label, self.handlers.retire());
-        then.into_iter().flatten().for_each(|then| then());
     }
 
     /// Called when a handle is dropped: the last one takes an unowned stream with it, once what

@@ -5,6 +5,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use crate::error::{Error, Result};
 use crate::event_loop::place::Place;
 use crate::stream::idle::Idle;
+use crate::stream::readable::Done;
 use crate::stream::{ByteStream, Handler};
 use crate::trace::Label;
 
@@ -27,7 +28,11 @@ pub(crate) struct Extras<S> {
     pub(crate) watch: Cell<Option<Idle>>,
     /// What a pipe into this stream waits for.
     pub(crate) after_drain: RefCell<Vec<Box<dyn FnOnce()>>>,
-    pub(crate) after_close: RefCell<Vec<Box<dyn FnOnce()>>>,
+    /// Who joined its two sides, and is told how they end.
+    pub(crate) readers: RefCell<Vec<Done>>,
+    pub(crate) writers: RefCell<Vec<Done>>,
+    /// What it failed with, for them.
+    pub(crate) failure: RefCell<Option<Error>>,
 }
 
 pub(crate) type OnStream<S> = dyn FnMut(&S) -> Result<()>;
@@ -81,7 +86,8 @@ impl<S> Extras<S> {
     fn retire(&self) -> impl Sized + use<S> {
         let closures = (self.end.retire(), self.drain.retire(), self.idle.retire());
         let last = (self.error.retire(), self.close.retire());
-        (closures, last, self.after_drain.take(), self.after_close.take())
+        let joined = (self.after_drain.take(), self.readers.take(), self.writers.take());
+        (closures, last, joined)
     }
 
     fn bytes(&self) -> usize {
@@ -103,7 +109,9 @@ impl<S> Default for Extras<S> {
             close: Place::default(),
             watch: Cell::new(None),
             after_drain: RefCell::default(),
-            after_close: RefCell::default(),
+            readers: RefCell::default(),
+            writers: RefCell::default(),
+            failure: RefCell::default(),
         }
     }
 }

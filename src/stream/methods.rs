@@ -14,7 +14,8 @@ pub(crate) mod names {
     pub(crate) use crate::event_loop::place::Place;
     pub(crate) use crate::event_loop::source::Source;
     pub(crate) use crate::stream::{
-        ByteStream, Extras, Facts, Flow, Handler, Kind, OnError, OnStream,
+        ByteStream, Done, Extras, Facts, Flow, Handler, Kind, OnError, OnStream, Readable, Reader,
+        Writable,
     };
     pub(crate) use crate::trace::{At, CallbackKind, Label};
 }
@@ -259,6 +260,46 @@ macro_rules! byte_stream {
             }
 
             impl ByteStream for $Stream {}
+
+            impl Readable for $Stream {
+                fn attach_reader(&self, reader: Reader) {
+                    self.0.attach_reader(reader);
+                }
+
+                fn pause(&self) {
+                    self.0.pause();
+                }
+
+                fn resume(&self) {
+                    self.0.resume();
+                }
+
+                fn close(&self) {
+                    self.0.close();
+                }
+            }
+
+            impl Writable for $Stream {
+                fn write(&self, bytes: &[u8]) -> bool {
+                    self.0.write(bytes)
+                }
+
+                fn when_drained(&self, then: Box<dyn FnOnce()>) {
+                    self.0.when_drained(then);
+                }
+
+                fn when_done(&self, done: Done) {
+                    self.0.when_done(done);
+                }
+
+                fn end(&self) {
+                    self.0.end();
+                }
+
+                fn close(&self) {
+                    self.0.close();
+                }
+            }
 
             impl Clone for $Stream {
                 fn clone(&self) -> $Stream {

@@ -1,7 +1,7 @@
-//! Byte streams: one core for every kind of stream.
+//! What bytes come from and go to: [`Readable`] and [`Writable`], and how they are joined.
 //!
-//! A stream type is a handle of a `Flow`, which does the work: TCP and Unix streams now, and what
-//! else sends bytes both ways. Ground rules:
+//! Below that is one core for every kind of byte stream. A stream type is a handle of a `Flow`, which
+//! does the work: TCP and Unix streams now, and what else sends bytes both ways. Ground rules:
 //!
 //! * Reads and writes go to the descriptor at once where it is ready; readiness is remembered, so
 //!   no system call asks for it.
@@ -15,33 +15,37 @@ mod flow;
 pub(crate) mod futures;
 mod handlers;
 mod idle;
+mod kind;
 pub(crate) mod methods;
 mod pipe;
 #[cfg(feature = "async")]
 mod poll;
 mod queue;
 mod read;
+mod readable;
 mod state;
 #[cfg(feature = "async")]
 mod wakers;
+mod writable;
 mod write;
-
-use std::io;
-use std::rc::Rc;
 
 pub(crate) use flow::Flow;
 #[cfg(feature = "async")]
 pub(crate) use futures::{Waiting, awaited_byte_stream};
 pub(crate) use handlers::{Extras, OnError, OnStream};
+pub(crate) use kind::{Io, Kind};
 pub(crate) use methods::byte_stream;
 pub use pipe::pipe;
 #[cfg(feature = "async")]
 pub use poll::Chunk;
 #[cfg(feature = "async")]
 pub(crate) use poll::Side;
+pub(crate) use readable::closed_early;
+pub use readable::{Done, Readable, Reader};
 pub(crate) use state::{Facts, State};
 #[cfg(feature = "async")]
 pub(crate) use wakers::{Ticket, Wakers};
+pub use writable::Writable;
 
 use crate::error::Error;
 use crate::event_loop::core::Loop;
@@ -51,26 +55,6 @@ use crate::trace::Label;
 
 /// What [`pipe`] and [`Handler`] work with: the streams of this crate.
 pub trait ByteStream: Kind + Clone + 'static {}
-
-/// What a stream type tells its core. Sealed: only this crate's streams are `ByteStream`s.
-pub trait Kind: Sized {
-    /// The descriptor.
-    type Io: Io;
-    /// What logs call such a stream.
-    const NAME: &'static str;
-    fn of_flow(flow: Rc<Flow<Self>>) -> Self;
-    fn flow(&self) -> &Rc<Flow<Self>>;
-}
-
-/// A non-blocking descriptor of a byte stream.
-pub trait Io: mio::event::Source + 'static {
-    fn recv(&self, buffer: &mut [u8]) -> io::Result<usize>;
-    fn send(&self, bytes: &[u8]) -> io::Result<usize>;
-    fn send_vectored(&self, slices: &[io::IoSlice<'_>]) -> io::Result<usize>;
-    fn shut_down_write(&self) -> io::Result<()>;
-    /// The peer, for listings.
-    fn describe(&self) -> String;
-}
 
 /// What a stream calls, as methods of one value that holds the connection's state.
 ///

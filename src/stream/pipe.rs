@@ -1,17 +1,17 @@
 //! From one stream into another.
 
-use std::rc::Rc;
+use std::cell::Cell;
+use std::panic::Location;
+use std::rc::{Rc, Weak};
 
-use crate::event_loop::core::Loop;
-use crate::stream::state::Facts;
-use crate::stream::{ByteStream, OnStream};
-use crate::trace::{At, CallbackKind};
+use crate::error::Result;
+use crate::stream::{Done, Readable, Reader, Writable};
 
 /// Sends what comes from one stream into another, no faster than the other takes it.
 ///
 /// `from` is paused while `to` is above its high-water mark. When `from` ends, `to` is ended; when
 /// either fails or is closed, the other is closed. `to` may stay half open: it is `from` that ends
-/// its writing side. The pipe takes the place of `from`'s data and end handlers, or of these methods
+/// its writing side. What a stream fails with is told to its own error handler. The pipe takes the place of `from`'s data and end handlers, or of these methods
 /// of its handler value, and leaves the others alone. So a proxy is two pipes, one each way; piping
 /// a stream into itself is an echo.
 ///
@@ -34,81 +34,56 @@ use crate::trace::{At, CallbackKind};
 /// # }
 /// ```
 #[track_caller]
-pub fn pipe<A: ByteStream, B: ByteStream>(from: &A, to: &B) {
-    connect(&from.flow().core, std::panic::Location::caller(), from, to);
-}
-
-fn connect<A: ByteStream, B: ByteStream>(core: &Loop, at: At, from: &A, to: &B) {
-    let (source, sink) = (from.flow(), to.flow());
-    if source.state.is(Facts::CLOSED) || sink.state.is(Facts::CLOSED) {
-        // There is nobody left to tell of it later.
-        source.close();
-        return sink.close();
-    }
-    sink.state.set(Facts::HALF_OPEN_ALLOWED);
-    close_together(from, to);
-
-    let label = core.label(CallbackKind::Data, at);
-    let target = to.clone();
-    let end: Box<OnStream<A>> = Box::new(move |_| {
-        target.flow().end();
+pub fn pipe<A: Readable + Clone, B: Writable + Clone>(from: &A, to: &B) {
+    let at = Location::caller();
+    let pipe = Rc::new(Pipe { from: from.clone(), to: to.clone(), ended: Cell::new(false) });
+    // Weak, for a sink that nobody has any more is closed: it must not own itself by this.
+    let sink = Rc::downgrade(&pipe);
+    let done = Done::at(at, move |_| Pipe::sink_done(&sink)).leaving_failures();
+    to.when_done(done);
+    let source = Rc::clone(&pipe);
+    let on_data = move |chunk: &[u8]| {
+        pipe.data(chunk);
         Ok(())
-    });
-    source.handlers.fill(|extras| &extras.end, label, end);
-    let target = to.clone();
-    source.state.clear(Facts::VALUE_READS);
-    source.install_data(
-        label,
-        Box::new(move |from, chunk| {
-            if !target.flow().write(chunk) {
-                pause_until_drained(from, &target);
+    };
+    let reader = Reader::at(at, on_data, move |outcome| source.source_done(outcome));
+    from.attach_reader(reader.leaving_failures());
+}
+
+/// Owned by what reads from the source, and so by the source.
+struct Pipe<A, B> {
+    from: A,
+    to: B,
+    ended: Cell<bool>,
+}
+
+impl<A: Readable, B: Writable> Pipe<A, B> {
+    fn data(self: &Rc<Self>, chunk: &[u8]) {
+        if self.to.write(chunk) {
+            return;
+        }
+        self.from.pause();
+        let pipe = Rc::downgrade(self);
+        self.to.when_drained(Box::new(move || {
+            if let Some(pipe) = pipe.upgrade() {
+                pipe.from.resume();
             }
-            Ok(())
-        }),
-    );
-}
-
-fn pause_until_drained<A: ByteStream, B: ByteStream>(from: &A, to: &B) {
-    if to.flow().state.is(Facts::CLOSED) {
-        return;
+        }));
     }
-    from.flow().pause();
-    let from = Rc::downgrade(from.flow());
-    let resume: Box<dyn FnOnce()> = Box::new(move || {
-        if let Some(from) = from.upgrade() {
-            from.resume();
+
+    /// A source that ended in order tells the sink so; one that broke off takes it along.
+    fn source_done(&self, outcome: Result<()>) {
+        self.ended.set(true);
+        match outcome {
+            Ok(()) => self.to.end(),
+            Err(_) => self.to.close(),
         }
-    });
-    if let Some(extras) = to.flow().handlers.extras_to_fill() {
-        extras.after_drain.borrow_mut().push(resume);
     }
-}
 
-/// A stream that ended in order has told the other so; one that broke off takes it along.
-fn close_together<A: ByteStream, B: ByteStream>(from: &A, to: &B) {
-    let target = to.clone();
-    let source = Rc::downgrade(from.flow());
-    after_close(from, move || {
-        let in_order = source.upgrade().is_some_and(|source| source.state.is(Facts::READ_ENDED));
-        if in_order {
-            target.flow().end();
-        } else {
-            target.flow().close();
+    /// One that has ended has nothing more to bring here, but may have much to write.
+    fn sink_done(pipe: &Weak<Self>) {
+        if let Some(pipe) = pipe.upgrade().filter(|pipe| !pipe.ended.get()) {
+            pipe.from.close();
         }
-    });
-    let source = Rc::downgrade(from.flow());
-    after_close(to, move || {
-        if let Some(source) = source.upgrade() {
-            // One that has ended has nothing more to bring here, but may have much to write.
-            if !source.state.is(Facts::READ_ENDED) {
-                source.close();
-            }
-        }
-    });
-}
-
-fn after_close<S: ByteStream>(stream: &S, then: impl FnOnce() + 'static) {
-    if let Some(extras) = stream.flow().handlers.extras_to_fill() {
-        extras.after_close.borrow_mut().push(Box::new(then));
     }
 }

@@ -118,6 +118,7 @@ impl<S: ByteStream> Flow<S> {
         self.update_activity();
         let kind = CallbackKind::End;
         self.emit(kind, stream, |handler, stream| handler.end(stream), |extras| &extras.end);
+        self.tell_readers(|| Ok(()));
         if self.state.is(Facts::WRITE_ENDED) {
             self.close();
         } else if !self.state.is(Facts::HALF_OPEN_ALLOWED) {

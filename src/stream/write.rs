@@ -200,17 +200,20 @@ impl<S: ByteStream> Flow<S> {
         if self.state.is(Facts::CLOSED) {
             return;
         }
+        self.state.set(Facts::WRITE_ENDED);
         // Closing says the same to the peer, and a system call less does it.
         if self.state.is(Facts::READ_ENDED | Facts::FORGOTTEN) {
             return self.close();
         }
-        self.state.set(Facts::WRITE_ENDED);
         let shut = self.io.borrow().as_ref().map(Io::shut_down_write);
         match shut {
             // A reset that nobody has read yet: the read tells what happened, as in Node.
-            Some(Err(error)) if error.kind() == ErrorKind::NotConnected => {}
+            Some(Err(error)) if error.kind() == ErrorKind::NotConnected => {
+                let error = Error::io("end", error);
+                self.tell_writers(|| Err(error.clone()));
+            }
             Some(Err(error)) => self.fail_later(Error::io("end", error)),
-            _ => {}
+            _ => self.tell_writers(|| Ok(())),
         }
     }
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use unspin::{EventLoop, Outcome};
 
+pub mod ends;
 pub mod events;
 #[cfg(feature = "async")]
 pub mod futures;
