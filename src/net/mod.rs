@@ -21,6 +21,16 @@ mod accept;
 mod accept_poll;
 mod address;
 mod connect;
+mod datagram_batch;
+mod datagram_endpoint;
+#[cfg(feature = "async")]
+mod datagram_futures;
+mod datagram_methods;
+mod datagram_outbox;
+#[cfg(feature = "async")]
+mod datagram_poll;
+mod datagram_receive;
+mod datagram_send;
 #[cfg(feature = "async")]
 mod incoming;
 mod listener;
@@ -29,19 +39,11 @@ mod lookup;
 mod tcp_connect;
 mod tcp_stream;
 mod udp;
-mod udp_batch;
-mod udp_endpoint;
-#[cfg(feature = "async")]
-mod udp_futures;
 mod udp_options;
-mod udp_outbox;
-#[cfg(feature = "async")]
-mod udp_poll;
-mod udp_receive;
-mod udp_send;
 mod udp_settings;
 mod unix_address;
 mod unix_connect;
+mod unix_datagram;
 mod unix_io;
 mod unix_listener;
 mod unix_passing;
@@ -51,16 +53,17 @@ mod unix_stream;
 #[cfg(feature = "async")]
 pub use crate::stream::Chunk;
 pub use address::Address;
+pub use datagram_batch::{Datagram, Datagrams};
+#[cfg(feature = "async")]
+pub use datagram_futures::Received;
 #[cfg(feature = "async")]
 pub use incoming::Incoming;
 pub use listener::{ListenOptions, TcpListener};
 pub use lookup::{lookup_address, lookup_host};
 pub use tcp_stream::TcpStream;
 pub use udp::UdpSocket;
-pub use udp_batch::{Datagram, Datagrams};
-#[cfg(feature = "async")]
-pub use udp_futures::Received;
 pub use udp_options::UdpOptions;
 pub use unix_address::UnixAddress;
+pub use unix_datagram::UnixDatagram;
 pub use unix_listener::UnixListener;
 pub use unix_stream::{PeerCredentials, UnixStream};

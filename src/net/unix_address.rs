@@ -8,6 +8,7 @@ use std::os::unix::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::sys::name::{abstract_name, of_abstract_name};
 
 /// The name of a Unix socket: a path, or std's [`SocketAddr`].
 ///
@@ -56,34 +57,6 @@ fn of_path(path: &Path) -> Result<SocketAddr> {
     address.map_err(|error| Error::io(format!("the socket name {}", path.display()), error))
 }
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn of_abstract_name(name: &[u8]) -> io::Result<SocketAddr> {
-    #[cfg(target_os = "android")]
-    use std::os::android::net::SocketAddrExt;
-    #[cfg(target_os = "linux")]
-    use std::os::linux::net::SocketAddrExt;
-    SocketAddr::from_abstract_name(name)
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn of_abstract_name(_: &[u8]) -> io::Result<SocketAddr> {
-    Err(io::Error::new(io::ErrorKind::Unsupported, "this system has no abstract names"))
-}
-
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn abstract_name(address: &SocketAddr) -> Option<&[u8]> {
-    #[cfg(target_os = "android")]
-    use std::os::android::net::SocketAddrExt;
-    #[cfg(target_os = "linux")]
-    use std::os::linux::net::SocketAddrExt;
-    address.as_abstract_name()
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn abstract_name(_: &SocketAddr) -> Option<&[u8]> {
-    None
-}
-
 /// A name as listings and errors show it: abstract ones as `ss` and `lsof` do.
 #[derive(Clone)]
 pub(crate) struct Shown(pub(crate) SocketAddr);
@@ -96,4 +69,14 @@ impl fmt::Display for Shown {
             (None, None) => f.write_str("a peer without a name"),
         }
     }
+}
+
+/// What went wrong with a name, and what to do where that is not plain.
+pub(crate) fn in_context(verb: &str, address: &SocketAddr, error: io::Error) -> Error {
+    let name = Shown(address.clone());
+    if error.kind() == io::ErrorKind::AddrInUse && address.as_pathname().is_some() {
+        let why = "a file of this name exists; if no program listens there, remove it";
+        return Error::io(format!("{verb} {name}: {why}"), error);
+    }
+    Error::io(format!("{verb} {name}"), error)
 }

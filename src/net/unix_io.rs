@@ -16,7 +16,7 @@ use crate::net::accept::Listen;
 use crate::net::connect::Dial;
 use crate::net::unix_address::Shown;
 use crate::net::unix_passing::Passing;
-use crate::net::unix_path::BoundPath;
+use crate::net::unix_path::Bound;
 use crate::net::unix_stream;
 use crate::stream::Io;
 use crate::sys::socket;
@@ -113,33 +113,13 @@ impl Dial for UnixIo {
     }
 }
 
-/// A listening socket, and the path that goes with it.
-#[cfg_attr(not(feature = "async"), expect(unreachable_pub, reason = "awaited, it is named"))]
-pub struct Bound {
-    /// Before the socket, so that nobody finds a path at which nobody listens.
-    _path: Option<BoundPath>,
-    io: mio::net::UnixListener,
-}
-
-impl Bound {
-    pub(crate) fn listen(address: &SocketAddr) -> io::Result<Bound> {
-        let io = mio::net::UnixListener::bind_addr(address)?;
-        let path = address.as_pathname().map(BoundPath::made).transpose()?;
-        Ok(Bound { _path: path, io })
-    }
-
-    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.io.local_addr()
-    }
-}
-
-impl Listen for Bound {
+impl Listen for Bound<mio::net::UnixListener> {
     type Stream = unix_stream::UnixStream;
     type Peer = SocketAddr;
     const NAME: &'static str = "unix listener";
 
     fn accept(&self) -> io::Result<(UnixIo, SocketAddr)> {
-        let (io, peer) = self.io.accept()?;
+        let (io, peer) = mio::net::UnixListener::accept(self)?;
         Ok((UnixIo::new(io), peer))
     }
 
@@ -148,33 +128,16 @@ impl Listen for Bound {
     }
 }
 
-/// Both are sources as the sockets inside of them are.
-macro_rules! source {
-    ($($Type:ty),*) => {$(
-        impl Source for $Type {
-            fn register(
-                &mut self,
-                to: &Registry,
-                token: Token,
-                interests: Interest,
-            ) -> io::Result<()> {
-                self.io.register(to, token, interests)
-            }
+impl Source for UnixIo {
+    fn register(&mut self, to: &Registry, token: Token, interests: Interest) -> io::Result<()> {
+        self.io.register(to, token, interests)
+    }
 
-            fn reregister(
-                &mut self,
-                to: &Registry,
-                token: Token,
-                interests: Interest,
-            ) -> io::Result<()> {
-                self.io.reregister(to, token, interests)
-            }
+    fn reregister(&mut self, to: &Registry, token: Token, interests: Interest) -> io::Result<()> {
+        self.io.reregister(to, token, interests)
+    }
 
-            fn deregister(&mut self, from: &Registry) -> io::Result<()> {
-                self.io.deregister(from)
-            }
-        }
-    )*};
+    fn deregister(&mut self, from: &Registry) -> io::Result<()> {
+        self.io.deregister(from)
+    }
 }
-
-source!(UnixIo, Bound);

@@ -5,12 +5,12 @@ use std::os::unix::net::SocketAddr;
 use std::panic::Location;
 use std::rc::Rc;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::event_loop::context::current;
 use crate::net::accept::Acceptor;
 use crate::net::listener_methods::listener;
-use crate::net::unix_address::{Shown, UnixAddress};
-use crate::net::unix_io::Bound;
+use crate::net::unix_address::{UnixAddress, in_context};
+use crate::net::unix_path::Bound;
 use crate::net::unix_stream::UnixStream;
 
 /// Accepts connections at a path, or at an abstract name.
@@ -23,7 +23,7 @@ use crate::net::unix_stream::UnixStream;
 /// listening. Who may connect is decided by the permissions of the directory and of the path; bind
 /// in a directory of your own where that matters.
 #[derive(Clone)]
-pub struct UnixListener(Rc<Acceptor<Bound>>);
+pub struct UnixListener(Rc<Acceptor<Bound<mio::net::UnixListener>>>);
 
 impl UnixListener {
     /// Listens at a path, or at an abstract name.
@@ -71,7 +71,10 @@ impl UnixListener {
         let core = current();
         let at = Location::caller();
         let address = address.to_unix_addr()?;
-        let listen = || Acceptor::open(&core, Bound::listen(&address)?, at);
+        let listen = || {
+            let io = mio::net::UnixListener::bind_addr(&address)?;
+            Acceptor::open(&core, Bound::to(&address, io)?, at)
+        };
         listen().map(UnixListener).map_err(|error| in_context("listen on", &address, error))
     }
 
@@ -88,14 +91,4 @@ impl UnixListener {
     }
 }
 
-listener!(UnixListener, UnixStream, Bound, SocketAddr);
-
-/// What went wrong with a name, and what to do where that is not plain.
-pub(crate) fn in_context(verb: &str, address: &SocketAddr, error: io::Error) -> Error {
-    let name = Shown(address.clone());
-    if error.kind() == io::ErrorKind::AddrInUse && address.as_pathname().is_some() {
-        let why = "a file of this name exists; if no program listens there, remove it";
-        return Error::io(format!("{verb} {name}: {why}"), error);
-    }
-    Error::io(format!("{verb} {name}"), error)
-}
+listener!(UnixListener, UnixStream, Bound<mio::net::UnixListener>, SocketAddr);

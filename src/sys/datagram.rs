@@ -2,12 +2,12 @@
 
 use std::io;
 use std::mem::{MaybeUninit, zeroed};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::ptr;
 
 use libc::{c_int, c_uint, iovec, msghdr, sockaddr_storage, socklen_t};
 
+use crate::sys::name::Name;
 use crate::sys::socket::NO_SIGNAL;
 
 /// Datagrams in one call. A sixteenth of a call each is next to nothing; and a slot has 64 KiB, so
@@ -15,21 +15,19 @@ use crate::sys::socket::NO_SIGNAL;
 pub(crate) const BATCH: usize = 16;
 
 /// What came with a datagram.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Arrival {
+#[derive(Debug)]
+pub(crate) struct Arrival<A> {
     /// Bytes in its slot.
     pub(crate) length: usize,
-    pub(crate) from: SocketAddr,
+    pub(crate) from: A,
     /// It was longer than its slot; the rest of it is lost.
     pub(crate) truncated: bool,
 }
 
-impl Arrival {
-    pub(crate) const NONE: Arrival = Arrival {
-        length: 0,
-        from: SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0)),
-        truncated: false,
-    };
+impl<A: Name> Arrival<A> {
+    pub(crate) fn nothing() -> Arrival<A> {
+        Arrival { length: 0, from: A::nobody(), truncated: false }
+    }
 }
 
 /// The layout of the kernel's `mmsghdr`, which not every system has.
@@ -40,11 +38,11 @@ struct Header {
 }
 
 /// Receives what is there, at most a datagram for each slot and `BATCH` in all, and returns how many
-/// came. The n-th is in the n-th slot.
-pub(crate) fn receive<'a>(
+/// came. The n-th is in the n-th slot, and told of by the n-th arrival.
+pub(crate) fn receive<'a, A: Name>(
     socket: &impl AsFd,
     slots: impl Iterator<Item = &'a mut [u8]>,
-    arrivals: &mut [Arrival; BATCH],
+    arrivals: &mut [Arrival<A>],
 ) -> io::Result<usize> {
     let mut names = [const { MaybeUninit::<sockaddr_storage>::zeroed() }; BATCH];
     let mut parts = [const { NO_PART }; BATCH];
@@ -67,7 +65,7 @@ pub(crate) fn receive<'a>(
         let header = unsafe { headers[n].assume_init_ref() };
         *arrival = Arrival {
             length: header.length as usize,
-            from: decode(&names[n]),
+            from: A::decode(&names[n], header.message.msg_namelen as usize),
             truncated: header.message.msg_flags & libc::MSG_TRUNC != 0,
         };
     }
@@ -76,9 +74,9 @@ pub(crate) fn receive<'a>(
 
 /// Sends datagrams, at most `BATCH`, each to its address, or to the peer of a connected socket.
 /// Returns how many the kernel took; an error is that of the first.
-pub(crate) fn send<'a>(
+pub(crate) fn send<'a, A: Name>(
     socket: &impl AsFd,
-    datagrams: impl Iterator<Item = (&'a [u8], Option<SocketAddr>)>,
+    datagrams: impl Iterator<Item = (&'a [u8], Option<&'a A>)>,
 ) -> io::Result<usize> {
     let mut names = [const { MaybeUninit::<sockaddr_storage>::uninit() }; BATCH];
     let mut parts = [const { NO_PART }; BATCH];
@@ -88,7 +86,7 @@ pub(crate) fn send<'a>(
         // The kernel reads it only; the type is that for receiving as well.
         let base = bytes.as_ptr().cast_mut().cast();
         parts[offered] = iovec { iov_base: base, iov_len: bytes.len() };
-        let length = to.map_or(0, |to| encode(to, &mut names[offered]));
+        let length = to.map_or(0, |to| to.encode(&mut names[offered]));
         let name = if length == 0 { ptr::null_mut() } else { names[offered].as_mut_ptr() };
         headers[offered].write(header(&mut parts[offered], (name, length)));
         offered += 1;
@@ -112,52 +110,6 @@ fn header(part: *mut iovec, name: (*mut sockaddr_storage, usize)) -> Header {
     message.msg_iov = part;
     message.msg_iovlen = 1;
     Header { message, length: 0 }
-}
-
-/// Writes the kernel's form of an address, and returns how long it is.
-fn encode(address: SocketAddr, into: &mut MaybeUninit<sockaddr_storage>) -> usize {
-    match address {
-        SocketAddr::V4(address) => {
-            // SAFETY: it is integers, for which zero is a value.
-            let mut name: libc::sockaddr_in = unsafe { zeroed() };
-            name.sin_family = libc::AF_INET as libc::sa_family_t;
-            name.sin_port = address.port().to_be();
-            name.sin_addr.s_addr = u32::from_ne_bytes(address.ip().octets());
-            // SAFETY: a storage is at least as large as any address, and aligned for it.
-            unsafe { into.as_mut_ptr().cast::<libc::sockaddr_in>().write(name) };
-            size_of::<libc::sockaddr_in>()
-        }
-        SocketAddr::V6(address) => {
-            // SAFETY: it is integers, for which zero is a value.
-            let mut name: libc::sockaddr_in6 = unsafe { zeroed() };
-            name.sin6_family = libc::AF_INET6 as libc::sa_family_t;
-            name.sin6_port = address.port().to_be();
-            name.sin6_addr.s6_addr = address.ip().octets();
-            name.sin6_flowinfo = address.flowinfo();
-            name.sin6_scope_id = address.scope_id();
-            // SAFETY: a storage is at least as large as any address, and aligned for it.
-            unsafe { into.as_mut_ptr().cast::<libc::sockaddr_in6>().write(name) };
-            size_of::<libc::sockaddr_in6>()
-        }
-    }
-}
-
-/// The address that the kernel wrote into memory that was zero.
-fn decode(name: &MaybeUninit<sockaddr_storage>) -> SocketAddr {
-    // SAFETY: it is integers, for which zero is a value, and it was zero before the kernel wrote.
-    let family = unsafe { name.assume_init_ref() }.ss_family;
-    if c_int::from(family) == libc::AF_INET6 {
-        // SAFETY: the family says that this is what the kernel wrote; a storage is large enough for
-        // it and aligned for it.
-        let name = unsafe { &*name.as_ptr().cast::<libc::sockaddr_in6>() };
-        let ip = Ipv6Addr::from(name.sin6_addr.s6_addr);
-        let port = u16::from_be(name.sin6_port);
-        return SocketAddrV6::new(ip, port, name.sin6_flowinfo, name.sin6_scope_id).into();
-    }
-    // SAFETY: as above. If there was no address at all, it is zeros: the unspecified one.
-    let name = unsafe { &*name.as_ptr().cast::<libc::sockaddr_in>() };
-    let ip = Ipv4Addr::from(name.sin_addr.s_addr.to_ne_bytes());
-    SocketAddrV4::new(ip, u16::from_be(name.sin_port)).into()
 }
 
 /// # Safety
@@ -230,7 +182,18 @@ unsafe fn one_by_one(
 
 /// Whether a datagram without an address was sent on a socket without a peer.
 pub(crate) fn lacks_destination(error: &io::Error) -> bool {
-    error.raw_os_error() == Some(libc::EDESTADDRREQ)
+    matches!(error.raw_os_error(), Some(libc::EDESTADDRREQ | libc::ENOTCONN))
+}
+
+/// Gives a socket a peer.
+pub(crate) fn connect(socket: &impl AsFd, peer: &impl Name) -> io::Result<()> {
+    let mut name = MaybeUninit::<sockaddr_storage>::uninit();
+    let length = peer.encode(&mut name) as socklen_t;
+    let (fd, name) = (socket.as_fd().as_raw_fd(), name.as_ptr().cast());
+    // SAFETY: as many bytes of the name as the length says are written, the kernel keeps no
+    // pointer, and the descriptor is open, since its owner is borrowed.
+    let failed = unsafe { libc::connect(fd, name, length) };
+    if failed == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Takes the peer of a connected socket away.

@@ -7,6 +7,7 @@ pub(crate) mod credentials;
 pub(crate) mod datagram;
 pub(crate) mod fd;
 pub(crate) mod file;
+pub(crate) mod name;
 pub(crate) mod passing;
 pub(crate) mod resolve;
 pub(crate) mod signal;

@@ -1,16 +1,18 @@
-//! UDP sockets as futures see them: what can be polled, and who is woken.
+//! Datagram sockets as futures see them: what can be polled, and who is woken.
 
 use std::cell::Cell;
 use std::io;
+use std::iter;
 use std::rc::Rc;
+use std::slice;
 use std::task::{Context, Poll, Waker};
 
 use crate::error::{Error, Result};
-use crate::net::udp_batch::Datagrams;
-use crate::net::udp_endpoint::Endpoint;
-use crate::net::udp_send::closed;
+use crate::net::datagram_batch::Datagrams;
+use crate::net::datagram_endpoint::{Endpoint, Post};
+use crate::net::datagram_send::closed;
 use crate::stream::{Facts, Ticket, Wakers};
-use crate::sys::datagram::{self, Arrival, BATCH};
+use crate::sys::datagram::{self, Arrival};
 use crate::trace::CallbackKind;
 
 /// Receives that one socket's futures make in a turn: one that is always ready would never let the
@@ -27,22 +29,23 @@ pub(crate) struct Waiters {
     polls: Cell<u32>,
 }
 
-impl Endpoint {
+impl<S: Post> Endpoint<S> {
     /// Receives one datagram into `buffer`.
     pub(crate) fn poll_receive(
         self: &Rc<Self>,
         cx: &mut Context<'_>,
         ticket: &Ticket,
         buffer: &mut [u8],
-    ) -> Poll<Result<Arrival>> {
+    ) -> Poll<Result<Arrival<S::Address>>> {
         self.poll_datagrams(cx, ticket, |endpoint| {
-            let mut arrivals = [Arrival::NONE; BATCH];
+            let mut arrival = Arrival::nothing();
+            let (slots, arrivals) = (iter::once(&mut *buffer), slice::from_mut(&mut arrival));
             let received = match &*endpoint.io.borrow() {
-                Some(io) => datagram::receive(io, std::iter::once(&mut *buffer), &mut arrivals),
+                Some(io) => datagram::receive(io, slots, arrivals),
                 None => Err(io::ErrorKind::NotConnected.into()),
             };
             match received {
-                Ok(_) => Ok(Some(arrivals[0])),
+                Ok(_) => Ok(Some(arrival)),
                 Err(error) => endpoint.not_received(error).map_or(Ok(None), Err),
             }
         })
@@ -53,7 +56,7 @@ impl Endpoint {
         self: &Rc<Self>,
         cx: &mut Context<'_>,
         ticket: &Ticket,
-    ) -> Poll<Result<Datagrams>> {
+    ) -> Poll<Result<Datagrams<S::Address>>> {
         self.poll_datagrams(cx, ticket, |endpoint| endpoint.receive_batch())
     }
 

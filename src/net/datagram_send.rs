@@ -1,25 +1,29 @@
 //! Sending datagrams.
 
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 
 use crate::error::{Error, Result};
 use crate::event_loop::core::Loop;
-use crate::net::udp::UdpSocket;
-use crate::net::udp_endpoint::Endpoint;
-use crate::net::udp_outbox::Number;
+use crate::event_loop::timers::Body;
+use crate::net::datagram_endpoint::{Endpoint, Post};
+use crate::net::datagram_outbox::Number;
+use crate::reactor::Readiness;
 use crate::request::{Complete, Underway};
 use crate::stream::Facts;
 use crate::sys::datagram::{self, BATCH};
 use crate::trace::{CallbackKind, Label};
 
-/// A datagram to be sent: its bytes and its address, where the socket has no peer.
-pub(crate) type Outgoing<'a> = (&'a [u8], Option<SocketAddr>);
+/// How long to wait before it is tried again to send to a receiver that is full, where nobody says
+/// when it has room.
+const AGAIN_MILLIS: u64 = 10;
 
-impl Endpoint {
+/// A datagram to be sent: its bytes and its address, where the socket has no peer.
+pub(crate) type Outgoing<'a, A> = (&'a [u8], Option<A>);
+
+impl<S: Post> Endpoint<S> {
     /// Queues a datagram. Returns whether the queue is below the mark.
-    pub(crate) fn write(self: &Rc<Self>, bytes: &[u8], to: Result<Option<SocketAddr>>) -> bool {
+    pub(crate) fn write(self: &Rc<Self>, bytes: &[u8], to: Result<Option<S::Address>>) -> bool {
         if self.state.is(Facts::CLOSED) {
             return false;
         }
@@ -38,7 +42,7 @@ impl Endpoint {
         self: &Rc<Self>,
         core: &Loop,
         label: Label,
-        (bytes, to): (&[u8], Result<Option<SocketAddr>>),
+        (bytes, to): (&[u8], Result<Option<S::Address>>),
         complete: Complete<()>,
     ) -> Underway {
         let open = if self.state.is(Facts::CLOSED) { Err(closed()) } else { Ok(()) };
@@ -132,29 +136,43 @@ impl Endpoint {
         }
     }
 
-    /// The system's buffer is full.
+    /// The system's buffer is full, or the receiver's.
     #[cold]
     fn blocked(&self) {
-        self.state.clear(Facts::WRITABLE);
-        if let Err(error) = self.watch_writable(true) {
+        if let Err(error) = self.wait_for_room() {
             // Nobody would say when to go on.
             self.state.set(Facts::WRITABLE);
             self.not_sent(error);
         }
     }
 
+    fn wait_for_room(&self) -> io::Result<()> {
+        self.state.clear(Facts::WRITABLE);
+        if !S::tells_of_room(self.peer.borrow().as_ref()) {
+            let (core, key) = (Rc::clone(&self.core), self.key);
+            let body = Body::Deferred(Box::new(move || {
+                if let Some(endpoint) = core.source(key) {
+                    endpoint.ready(Readiness::WRITABLE, &mut []);
+                }
+            }));
+            // What keeps the loop alive is what waits to be sent.
+            drop(self.core.start_timer(self.label, AGAIN_MILLIS, body, false));
+        }
+        self.watch_writable(true)
+    }
+
     #[cold]
     fn not_sent(&self, error: io::Error) {
-        let to = self.outbox.borrow().next_to();
+        let to = self.outbox.borrow().next_to().cloned();
         let error = self.in_sending(to, error);
         self.outbox.borrow_mut().failed(error, &mut self.fates.borrow_mut());
     }
 
-    fn in_sending(&self, to: Option<SocketAddr>, error: io::Error) -> Error {
+    fn in_sending(&self, to: Option<S::Address>, error: io::Error) -> Error {
         if datagram::lacks_destination(&error) {
             return nowhere();
         }
-        let to = to.or(self.peer.get());
+        let to = to.or_else(|| self.peer.borrow().clone()).as_ref().map(S::show);
         Error::io(to.map_or_else(|| "send".to_owned(), |to| format!("send to {to}")), error)
     }
 
@@ -187,7 +205,7 @@ impl Endpoint {
         self.state.of(Facts::NEEDS_DRAIN | Facts::QUEUED | Facts::CLOSED, Facts::NEEDS_DRAIN)
     }
 
-    pub(crate) fn tell_drain(self: &Rc<Self>, socket: &UdpSocket) {
+    pub(crate) fn tell_drain(self: &Rc<Self>, socket: &S) {
         if !self.owes_drain() {
             return;
         }
@@ -198,7 +216,7 @@ impl Endpoint {
     }
 
     /// Sends at once, behind what is queued, and returns how many the system took.
-    pub(crate) fn try_send(&self, datagrams: &[Outgoing<'_>]) -> Result<usize> {
+    pub(crate) fn try_send(&self, datagrams: &[Outgoing<'_, S::Address>]) -> Result<usize> {
         if self.state.is(Facts::CLOSED) {
             return Err(closed());
         }
@@ -210,24 +228,25 @@ impl Endpoint {
                 Ok(count) => sent += count,
                 // The next call meets it again, if it lasts.
                 Err(_) if sent > 0 => break,
-                Err(error) => return Err(self.in_sending(datagrams[0].1, error)),
+                Err(error) => return Err(self.in_sending(datagrams[0].1.clone(), error)),
             }
         }
         Ok(sent)
     }
 
-    fn try_batch(&self, datagrams: &[Outgoing<'_>]) -> io::Result<usize> {
+    fn try_batch(&self, datagrams: &[Outgoing<'_, S::Address>]) -> io::Result<usize> {
         if !self.state.of(Facts::QUEUED | Facts::WRITABLE, Facts::WRITABLE) {
             return Err(ErrorKind::WouldBlock.into());
         }
         let sent = match &*self.io.borrow() {
-            Some(io) => datagram::send(io, datagrams.iter().copied()),
+            Some(io) => {
+                datagram::send(io, datagrams.iter().map(|(bytes, to)| (*bytes, to.as_ref())))
+            }
             None => Err(ErrorKind::NotConnected.into()),
         };
         match sent {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                self.state.clear(Facts::WRITABLE);
-                self.watch_writable(true)?;
+                self.wait_for_room()?;
                 Err(error)
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => Ok(0),
@@ -237,7 +256,7 @@ impl Endpoint {
 }
 
 /// Takes back a datagram that was not sent yet.
-fn withdraw(endpoint: &Weak<Endpoint>, number: Number, label: Label) -> bool {
+fn withdraw<S: Post>(endpoint: &Weak<Endpoint<S>>, number: Number, label: Label) -> bool {
     let Some(endpoint) = endpoint.upgrade() else { return false };
     let Some(complete) = endpoint.outbox.borrow_mut().withdraw(number) else { return false };
     endpoint.queue_changed();

@@ -1,9 +1,9 @@
-//! The state of a UDP socket, and its life from bound to closed.
+//! The state of a datagram socket, and its life from bound to closed.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::rc::{Rc, Weak};
 
 use crate::error::{Error, Result};
@@ -11,17 +11,15 @@ use crate::event_loop::core::Loop;
 use crate::event_loop::phase::Work;
 use crate::event_loop::place::Place;
 use crate::event_loop::source::{Activity, Source};
-use crate::net::udp::UdpSocket;
-use crate::net::udp_batch::{Datagram, Datagrams};
-use crate::net::udp_outbox::{Fate, Outbox};
+use crate::net::datagram_batch::{Datagram, Datagrams, Spare};
+use crate::net::datagram_outbox::{Fate, Outbox};
 #[cfg(feature = "async")]
-use crate::net::udp_poll::Waiters;
+use crate::net::datagram_poll::Waiters;
 use crate::reactor::Readiness;
 use crate::slots::Key;
 use crate::stream::{Facts, State};
+use crate::sys::name::Name;
 use crate::trace::{CallbackKind, Label, Resource, ResourceKind, event};
-
-pub(crate) const NAME: &str = "udp socket";
 
 /// Batches that one socket receives and sends in one turn: a flood does not keep others waiting.
 pub(crate) const BATCHES_PER_TURN: usize = 4;
@@ -29,22 +27,42 @@ pub(crate) const BATCHES_PER_TURN: usize = 4;
 /// As for streams: a threshold, not a limit.
 const HIGH_WATER_MARK: usize = 64 * 1024;
 
-/// A UDP socket's core.
-pub(crate) struct Endpoint {
+/// What a kind of datagram socket tells its core.
+pub(crate) trait Post: Sized + 'static {
+    /// The descriptor. It does not block.
+    type Io: mio::event::Source + AsFd;
+    type Address: Name;
+    /// What logs call such a socket.
+    const NAME: &'static str;
+    /// Room for one datagram that comes, in bytes.
+    const SLOT: usize;
+    fn of(endpoint: Rc<Endpoint<Self>>) -> Self;
+    fn endpoint(&self) -> &Rc<Endpoint<Self>>;
+    fn spare() -> Spare<Self::Address>;
+    fn local_addr(io: &Self::Io) -> io::Result<Self::Address>;
+    fn peer_addr(io: &Self::Io) -> io::Result<Self::Address>;
+    /// An address as errors and listings show it.
+    fn show(address: &Self::Address) -> String;
+    /// Whether the system says when a socket that was full can send again.
+    fn tells_of_room(peer: Option<&Self::Address>) -> bool;
+}
+
+/// A datagram socket's core.
+pub(crate) struct Endpoint<S: Post> {
     pub(crate) core: Loop,
-    key: Key,
+    pub(crate) key: Key,
     /// The line that opened the socket.
     pub(crate) label: Label,
     /// `None` once it is closed. Borrowed for single system calls, never across user code.
-    pub(crate) io: RefCell<Option<mio::net::UdpSocket>>,
+    pub(crate) io: RefCell<Option<S::Io>>,
     pub(crate) state: State,
-    pub(crate) peer: Cell<Option<SocketAddr>>,
-    pub(crate) outbox: RefCell<Outbox>,
+    pub(crate) peer: RefCell<Option<S::Address>>,
+    pub(crate) outbox: RefCell<Outbox<S::Address>>,
     /// What became of datagrams, until it can be told.
     pub(crate) fates: RefCell<VecDeque<Fate>>,
     pub(crate) high_water_mark: Cell<usize>,
     /// Received before the handler said pause.
-    pub(crate) kept: Cell<Option<Datagrams>>,
+    pub(crate) kept: Cell<Option<Datagrams<S::Address>>>,
     /// It is in the middle of its events: what is queued now is sent at their end.
     pub(crate) busy: Cell<bool>,
     watches_writable: Cell<bool>,
@@ -53,36 +71,32 @@ pub(crate) struct Endpoint {
     sending: Activity,
     #[cfg(feature = "async")]
     pub(crate) waiters: Waiters,
-    pub(crate) on_message: Place<OnMessage>,
-    pub(crate) on_error: Place<OnError>,
-    pub(crate) on_drain: Place<OnSocket>,
-    on_close: Place<OnSocket>,
+    pub(crate) on_message: Place<OnMessage<S>>,
+    pub(crate) on_error: Place<OnError<S>>,
+    pub(crate) on_drain: Place<OnSocket<S>>,
+    on_close: Place<OnSocket<S>>,
 }
 
-pub(crate) type OnMessage = dyn FnMut(&UdpSocket, Datagram<'_>) -> Result<()>;
-pub(crate) type OnError = dyn FnMut(&UdpSocket, Error) -> Result<()>;
-pub(crate) type OnSocket = dyn FnMut(&UdpSocket) -> Result<()>;
+pub(crate) type OnMessage<S> = dyn FnMut(&S, Datagram<'_, <S as Post>::Address>) -> Result<()>;
+pub(crate) type OnError<S> = dyn FnMut(&S, Error) -> Result<()>;
+pub(crate) type OnSocket<S> = dyn FnMut(&S) -> Result<()>;
 
-impl Endpoint {
+impl<S: Post> Endpoint<S> {
     /// # Errors
     ///
     /// What the system says when it is asked to watch the socket.
-    pub(crate) fn attach(
-        core: &Loop,
-        mut io: mio::net::UdpSocket,
-        label: Label,
-    ) -> io::Result<Rc<Endpoint>> {
+    pub(crate) fn attach(core: &Loop, mut io: S::Io, label: Label) -> io::Result<Rc<Endpoint<S>>> {
         // Not for writing: a socket that is, wakes the loop after each datagram that it has sent.
         let key = core.register(&mut io, true)?;
-        event::resource("open", NAME, key.to_word(), label);
-        let peer = io.peer_addr().ok();
+        event::resource("open", S::NAME, key.to_word(), label);
+        let peer = S::peer_addr(&io).ok();
         let endpoint = Rc::new(Endpoint {
             core: Rc::clone(core),
             key,
             label,
             io: RefCell::new(Some(io)),
             state: State::new(Facts::WRITABLE),
-            peer: Cell::new(peer),
+            peer: RefCell::new(peer),
             outbox: RefCell::default(),
             fates: RefCell::default(),
             high_water_mark: Cell::new(HIGH_WATER_MARK),
@@ -98,13 +112,13 @@ impl Endpoint {
             on_drain: Place::default(),
             on_close: Place::default(),
         });
-        let source: Weak<Endpoint> = Rc::downgrade(&endpoint);
+        let source: Weak<Endpoint<S>> = Rc::downgrade(&endpoint);
         core.attach(key, source);
         Ok(endpoint)
     }
 
     /// Hands the socket to the loop: from now on it lives until it is closed.
-    pub(crate) fn install(self: &Rc<Self>, label: Label, handler: Box<OnMessage>) {
+    pub(crate) fn install(self: &Rc<Self>, label: Label, handler: Box<OnMessage<S>>) {
         if self.state.is(Facts::CLOSED) {
             return;
         }
@@ -118,7 +132,7 @@ impl Endpoint {
         self.go_on();
     }
 
-    pub(crate) fn install_on_close(&self, label: Label, handler: Box<OnSocket>) {
+    pub(crate) fn install_on_close(&self, label: Label, handler: Box<OnSocket<S>>) {
         self.on_close.fill(label, handler);
     }
 
@@ -130,7 +144,7 @@ impl Endpoint {
 
     pub(crate) fn set_referenced(&self, referenced: bool) {
         let op = if referenced { "ref" } else { "unref" };
-        event::resource(op, NAME, self.key.to_word(), self.label);
+        event::resource(op, S::NAME, self.key.to_word(), self.label);
         self.activity.set_referenced(&self.core, referenced);
     }
 
@@ -178,7 +192,7 @@ impl Endpoint {
 
     /// Tells of an error. The socket goes on: it is about one datagram, or one peer.
     pub(crate) fn failed(self: &Rc<Self>, error: Error) {
-        let socket = UdpSocket::of(Rc::clone(self));
+        let socket = S::of(Rc::clone(self));
         let mut error = Some(error);
         self.on_error.lend(&self.core, |handler, label| {
             let label = label.with_kind(CallbackKind::Error);
@@ -186,7 +200,7 @@ impl Endpoint {
             self.core.task(label, || error.map_or(Ok(()), |error| handler(&socket, error)));
         });
         if let Some(error) = error {
-            event::resource_failed(NAME, self.label, &error);
+            event::resource_failed(S::NAME, self.label, &error);
         }
     }
 
@@ -218,7 +232,7 @@ impl Endpoint {
         if self.state.replace(Facts::CLOSED, true) {
             return;
         }
-        event::resource("close", NAME, self.key.to_word(), self.label);
+        event::resource("close", S::NAME, self.key.to_word(), self.label);
         self.flush(usize::MAX);
         self.outbox.borrow_mut().cancel_all(&mut self.fates.borrow_mut());
         self.shut();
@@ -239,7 +253,7 @@ impl Endpoint {
 
     /// What is still to be told, and the close callback, which is the last.
     fn finish(self: &Rc<Self>) {
-        let socket = UdpSocket::of(Rc::clone(self));
+        let socket = S::of(Rc::clone(self));
         while !self.fates.borrow().is_empty() {
             self.tell_fates();
         }
@@ -249,13 +263,14 @@ impl Endpoint {
         self.core.drop_value(self.label, self.take_handlers());
     }
 
-    fn take_handlers(&self) -> impl Sized + use<> {
+    fn take_handlers(&self) -> impl Sized + use<S> {
         let rare = (self.on_error.retire(), self.on_drain.retire(), self.on_close.retire());
         (self.on_message.retire(), rare)
     }
 
-    pub(crate) fn local_addr(&self) -> Option<SocketAddr> {
-        self.io.borrow().as_ref()?.local_addr().ok()
+    /// The address it receives on, as errors and listings show it.
+    pub(crate) fn local_name(&self) -> Option<String> {
+        S::local_addr(self.io.borrow().as_ref()?).ok().as_ref().map(S::show)
     }
 
     fn describe_state(&self) -> String {
@@ -263,8 +278,9 @@ impl Endpoint {
             return "closed".to_owned();
         }
         // One that was taken over may have an address of another family.
-        let local = self.local_addr().map_or_else(String::new, |local| format!(" {local}"));
-        let peer = self.peer.get().map_or_else(String::new, |it| format!(", connected to {it}"));
+        let local = self.local_name().map_or_else(String::new, |local| format!(" {local}"));
+        let peer = self.peer.borrow().as_ref().map(S::show);
+        let peer = peer.map_or_else(String::new, |peer| format!(", connected to {peer}"));
         format!("{}{local}{peer}", self.doing())
     }
 
@@ -281,7 +297,7 @@ impl Endpoint {
     }
 }
 
-impl Source for Endpoint {
+impl<S: Post> Source for Endpoint<S> {
     fn ready(self: Rc<Self>, readiness: Readiness, _: &mut [u8]) {
         self.state.note(readiness);
         if readiness == Readiness::NONE {
@@ -291,7 +307,7 @@ impl Source for Endpoint {
             return;
         }
         // A handle for the callbacks. If they drop all others, its drop closes the socket.
-        let socket = UdpSocket::of(self);
+        let socket = S::of(self);
         let endpoint = socket.endpoint();
         endpoint.busy.set(true);
         endpoint.flush(BATCHES_PER_TURN);

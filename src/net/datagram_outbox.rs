@@ -1,25 +1,23 @@
 //! Datagrams that wait to be sent.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 
 use crate::error::{Error, Result};
 use crate::request::Complete;
 
 /// Datagrams in their order, their bytes one behind the other.
-#[derive(Default)]
-pub(crate) struct Outbox {
+pub(crate) struct Outbox<A> {
     bytes: Vec<u8>,
     /// Bytes at the front that are done with.
     done: usize,
-    entries: VecDeque<Entry>,
+    entries: VecDeque<Entry<A>>,
     /// The number of the first entry; the others follow it.
     first: u64,
 }
 
-struct Entry {
+struct Entry<A> {
     length: usize,
-    to: Option<SocketAddr>,
+    to: Option<A>,
     /// Who asked to be told.
     complete: Option<Complete<()>>,
     withdrawn: bool,
@@ -35,7 +33,13 @@ pub(crate) struct Fate {
     pub(crate) result: Result<()>,
 }
 
-impl Outbox {
+impl<A> Default for Outbox<A> {
+    fn default() -> Outbox<A> {
+        Outbox { bytes: Vec::new(), done: 0, entries: VecDeque::new(), first: 0 }
+    }
+}
+
+impl<A> Outbox<A> {
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -53,7 +57,7 @@ impl Outbox {
     pub(crate) fn push(
         &mut self,
         bytes: &[u8],
-        to: Option<SocketAddr>,
+        to: Option<A>,
         complete: Option<Complete<()>>,
     ) -> Number {
         self.make_room();
@@ -82,18 +86,18 @@ impl Outbox {
     }
 
     /// The datagrams to be sent next.
-    pub(crate) fn front(&self) -> impl Iterator<Item = (&[u8], Option<SocketAddr>)> {
+    pub(crate) fn front(&self) -> impl Iterator<Item = (&[u8], Option<&A>)> {
         let mut rest = &self.bytes[self.done..];
         self.entries.iter().take_while(|entry| !entry.withdrawn).map(move |entry| {
             let (bytes, behind) = rest.split_at(entry.length);
             rest = behind;
-            (bytes, entry.to)
+            (bytes, entry.to.as_ref())
         })
     }
 
     /// Whom the next datagram is for.
-    pub(crate) fn next_to(&self) -> Option<SocketAddr> {
-        self.entries.front()?.to
+    pub(crate) fn next_to(&self) -> Option<&A> {
+        self.entries.front()?.to.as_ref()
     }
 
     /// The first `count` were sent.

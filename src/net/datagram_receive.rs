@@ -4,9 +4,8 @@ use std::io::{self, ErrorKind};
 use std::rc::Rc;
 
 use crate::error::Error;
-use crate::net::udp::UdpSocket;
-use crate::net::udp_batch::{Datagram, Datagrams};
-use crate::net::udp_endpoint::{BATCHES_PER_TURN, Endpoint, NAME};
+use crate::net::datagram_batch::{self, Datagram, Datagrams};
+use crate::net::datagram_endpoint::{BATCHES_PER_TURN, Endpoint, Post};
 use crate::stream::Facts;
 use crate::trace::{CallbackKind, event};
 
@@ -15,9 +14,9 @@ use crate::trace::{CallbackKind, event};
 const RECEIVES: Facts =
     Facts::READABLE.and(Facts::HAS_READER).and(Facts::PAUSED).and(Facts::CLOSED).and(Facts::FULL);
 
-impl Endpoint {
+impl<S: Post> Endpoint<S> {
     /// Receives what is there and hands it to the handler, one by one.
-    pub(crate) fn receive_ready(self: &Rc<Self>, socket: &UdpSocket) {
+    pub(crate) fn receive_ready(self: &Rc<Self>, socket: &S) {
         for _ in 0..BATCHES_PER_TURN {
             if !self.can_receive() {
                 return;
@@ -35,9 +34,9 @@ impl Endpoint {
     }
 
     /// One system call; `None` if there was nothing after all.
-    pub(crate) fn receive_batch(&self) -> Result<Option<Datagrams>, Error> {
+    pub(crate) fn receive_batch(&self) -> Result<Option<Datagrams<S::Address>>, Error> {
         let received = match &*self.io.borrow() {
-            Some(io) => Datagrams::receive(io),
+            Some(io) => datagram_batch::receive(io, S::spare(), S::SLOT),
             None => Err(ErrorKind::NotConnected.into()),
         };
         match received {
@@ -67,7 +66,8 @@ impl Endpoint {
 
     #[cold]
     fn in_context(&self, error: io::Error) -> Error {
-        let context = match (self.peer.get(), self.local_addr()) {
+        let peer = self.peer.borrow().as_ref().map(S::show);
+        let context = match (peer, self.local_name()) {
             (Some(peer), _) => format!("receive from {peer}"),
             (None, Some(local)) => format!("receive on {local}"),
             (None, None) => "receive".to_owned(),
@@ -75,7 +75,7 @@ impl Endpoint {
         Error::io(context, error)
     }
 
-    fn hand_on(self: &Rc<Self>, socket: &UdpSocket, mut datagrams: Datagrams) {
+    fn hand_on(self: &Rc<Self>, socket: &S, mut datagrams: Datagrams<S::Address>) {
         while !self.state.is(Facts::CLOSED) {
             if self.state.is(Facts::PAUSED | Facts::FULL) {
                 return self.keep(datagrams);
@@ -86,20 +86,20 @@ impl Endpoint {
     }
 
     /// They were taken from the system, and are not lost for a pause.
-    fn keep(&self, datagrams: Datagrams) {
+    fn keep(&self, datagrams: Datagrams<S::Address>) {
         if datagrams.has_more() {
             self.state.set(Facts::READABLE);
             self.kept.set(Some(datagrams));
         }
     }
 
-    fn emit_message(self: &Rc<Self>, socket: &UdpSocket, datagram: Datagram<'_>) {
+    fn emit_message(self: &Rc<Self>, socket: &S, datagram: Datagram<'_, S::Address>) {
         self.on_message.lend(&self.core, |handler, label| {
             let label = label.with_kind(CallbackKind::Message);
             self.core.task(label, || {
                 // It is about what one of many peers sent: nothing is closed for it.
                 if let Err(error) = handler(socket, datagram) {
-                    event::resource_failed(NAME, label, &error);
+                    event::resource_failed(S::NAME, label, &error);
                 }
                 Ok(())
             });
