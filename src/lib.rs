@@ -24,8 +24,8 @@
 //!
 //! * Time and queues: [`set_timeout`], [`set_interval`], [`set_timer`], [`set_immediate`],
 //!   [`next_tick`], [`queue_microtask`], [`request_frame`].
-//! * I/O: [`net`] for sockets, [`fs`] for files, [`signal`] for signals, [`watch_fd`] for what
-//!   another library has open; [`Request`] is what every one-shot operation
+//! * I/O: [`net`] for sockets, [`fs`] for files, [`pipes`] for pipes, [`signal`] for signals,
+//!   [`watch_fd`] for what another library has open; [`Request`] is what every one-shot operation
 //!   returns, [`Handler`] what a stream calls.
 //! * The end: [`exit`], [`stop`], [`on_uncaught`], [`before_exit`], [`on_exit`]; who keeps the loop
 //!   alive: [`why_alive`], [`KeepAlive`].
@@ -72,6 +72,8 @@ mod request;
 
 pub mod stream;
 
+pub mod pipes;
+
 mod descriptor;
 pub mod fs;
 pub mod signal;
@@ -95,7 +97,7 @@ pub use metrics::Metrics;
 pub use port::{MessageChannel, Port};
 pub use promise::{AggregateError, Promise, PromiseLike, Reason, Resolution, Resolver, Settle};
 pub use request::{Pending, Request, spawn_blocking};
-pub use stream::{ByteStream, Handler, pipe};
+pub use stream::{ByteStream, Handler, Readable, Writable, pipe};
 #[cfg(feature = "async")]
 pub use time::{Interval, MissedTicks, Sleep, interval, sleep, sleep_until, timeout};
 pub use time::{advance, now, set_interval, set_timeout, set_timer};

@@ -56,8 +56,7 @@ impl<S: ByteStream> Flow<S> {
             key,
             label,
             io: RefCell::new(Some(io)),
-            // A new stream's buffer is empty: the first write need not wait to hear of it.
-            state: State::new(Facts::WRITABLE),
+            state: State::new(facts_at_first::<S>()),
             handlers: Handlers::new(),
             queue: RefCell::new(WriteQueue::default()),
             high_water_mark: Cell::new(HIGH_WATER_MARK),
@@ -239,6 +238,16 @@ impl<S: ByteStream> Flow<S> {
         self.core.close_source(self.label, self, Flow::finish);
     }
 
+    /// Closes the stream and leaves its descriptor open, for whoever asks for it. `None` if it is
+    /// closed already.
+    pub(crate) fn take_io(self: &Rc<Self>) -> Option<S::Io> {
+        let mut io = self.io.take()?;
+        let held = self.core.deregister(self.key, &mut io);
+        self.close();
+        drop(held);
+        Some(io)
+    }
+
     /// Gives up the descriptor and everything that waits for it.
     fn shut(&self) {
         let io = self.io.take();
@@ -333,13 +342,23 @@ impl<S: ByteStream> Flow<S> {
             "reading"
         } else if self.state.is(Facts::PAUSED) {
             "paused"
-        } else if self.state.is(Facts::READ_ENDED) {
+        } else if S::READS && self.state.is(Facts::READ_ENDED) {
             "half open to"
         } else if self.state.is(Facts::HAS_READER) {
             "reading"
         } else {
             "idle"
         }
+    }
+}
+
+/// A new stream's buffer is empty: the first write need not wait to hear of it. A direction that a
+/// stream does not have is one that has ended.
+fn facts_at_first<S: Kind>() -> Facts {
+    match (S::READS, S::WRITES) {
+        (true, false) => Facts::ENDING | Facts::WRITE_ENDED,
+        (false, true) => Facts::WRITABLE | Facts::READ_ENDED,
+        _ => Facts::WRITABLE,
     }
 }
 
@@ -359,7 +378,11 @@ impl<S: ByteStream> Source for Flow<S> {
         if flow.state.is(Facts::QUEUED) {
             flow.write_ready(&stream);
         }
-        flow.read_ready(&stream, buffer);
+        if S::READS {
+            flow.read_ready(&stream, buffer);
+        } else if readiness.contains(Readiness::READ_CLOSED) {
+            flow.reader_gone();
+        }
         #[cfg(feature = "async")]
         if flow.is_awaited() {
             flow.wake_waiters();

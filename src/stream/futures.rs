@@ -46,8 +46,8 @@ pub(crate) mod names {
     pub(crate) use crate::stream::{Chunk, Kind, Side, Ticket, Waiting};
 }
 
-/// The awaited half of `byte_stream`.
-macro_rules! awaited_byte_stream {
+/// What a stream has for futures that can be read.
+macro_rules! awaited_reading {
     ($Stream:ident) => {
         const _: () = {
             use $crate::stream::futures::names::*;
@@ -112,7 +112,38 @@ macro_rules! awaited_byte_stream {
                     let waiting = Waiting::new(self, Side::Read);
                     poll_fn(move |cx| waiting.poll(|flow, ticket| flow.poll_chunk(cx, ticket)))
                 }
+            }
 
+            impl AsyncRead for &$Stream {
+                fn poll_read(
+                    self: Pin<&mut Self>,
+                    cx: &mut Context<'_>,
+                    buffer: &mut [u8],
+                ) -> Poll<io::Result<usize>> {
+                    self.flow().poll_read(cx, &Ticket::polled(), buffer).map_err(Error::into_io)
+                }
+            }
+
+            impl AsyncRead for $Stream {
+                fn poll_read(
+                    self: Pin<&mut Self>,
+                    cx: &mut Context<'_>,
+                    buffer: &mut [u8],
+                ) -> Poll<io::Result<usize>> {
+                    Pin::new(&mut &*self).poll_read(cx, buffer)
+                }
+            }
+        };
+    };
+}
+
+/// What a stream has for futures that can be written.
+macro_rules! awaited_writing {
+    ($Stream:ident) => {
+        const _: () = {
+            use $crate::stream::futures::names::*;
+
+            impl $Stream {
                 /// Writes all bytes, waiting whenever the system takes no more.
                 ///
                 /// It goes behind what [`write`](Self::write) has queued. Where several futures
@@ -138,16 +169,6 @@ macro_rules! awaited_byte_stream {
                 }
             }
 
-            impl AsyncRead for &$Stream {
-                fn poll_read(
-                    self: Pin<&mut Self>,
-                    cx: &mut Context<'_>,
-                    buffer: &mut [u8],
-                ) -> Poll<io::Result<usize>> {
-                    self.flow().poll_read(cx, &Ticket::polled(), buffer).map_err(Error::into_io)
-                }
-            }
-
             impl AsyncWrite for &$Stream {
                 fn poll_write(
                     self: Pin<&mut Self>,
@@ -164,16 +185,6 @@ macro_rules! awaited_byte_stream {
                 fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
                     self.end();
                     self.flow().poll_flush(cx, &Ticket::polled()).map_err(Error::into_io)
-                }
-            }
-
-            impl AsyncRead for $Stream {
-                fn poll_read(
-                    self: Pin<&mut Self>,
-                    cx: &mut Context<'_>,
-                    buffer: &mut [u8],
-                ) -> Poll<io::Result<usize>> {
-                    Pin::new(&mut &*self).poll_read(cx, buffer)
                 }
             }
 
@@ -198,4 +209,4 @@ macro_rules! awaited_byte_stream {
     };
 }
 
-pub(crate) use awaited_byte_stream;
+pub(crate) use {awaited_reading, awaited_writing};

@@ -11,6 +11,10 @@ pub trait Kind: Sized {
     type Io: Io;
     /// What logs call such a stream.
     const NAME: &'static str;
+    /// Whether bytes come from it.
+    const READS: bool;
+    /// Whether bytes go to it.
+    const WRITES: bool;
     fn of_flow(flow: Rc<Flow<Self>>) -> Self;
     fn flow(&self) -> &Rc<Flow<Self>>;
 }

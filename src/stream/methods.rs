@@ -1,4 +1,4 @@
-//! The methods that every byte stream has, written once.
+//! The methods of byte streams, written once: those that all have, and those of each direction.
 //!
 //! A macro and no trait, so that a program calls them without an import, and so that each type's
 //! page in the docs shows them.
@@ -21,50 +21,50 @@ pub(crate) mod names {
 }
 
 /// Gives a handle of a [`Flow`](crate::stream::Flow), `pub struct $Stream(Rc<Flow<$Stream>>)`, what
-/// all streams have: methods, ownership, and the traits of futures-io.
+/// streams that go both ways have: methods, ownership, and the traits of futures-io.
 macro_rules! byte_stream {
     ($Stream:ident, $Io:ty, $name:literal) => {
+        $crate::stream::methods::any_direction!($Stream, $Io, $name, reads: true, writes: true);
+        $crate::stream::methods::reading_side!($Stream);
+        $crate::stream::methods::writing_side!($Stream);
+
         const _: () = {
             use $crate::stream::methods::names::*;
 
             impl $Stream {
-                /// Calls `handler` with each chunk of bytes that comes, lent for the call.
-                ///
-                /// An error that it returns is logged at WARN and closes this stream, and nothing
-                /// else.
-                #[track_caller]
-                pub fn on_data<R: Outcome>(
-                    &self,
-                    mut handler: impl FnMut(&$Stream, &[u8]) -> R + 'static,
-                ) -> &$Stream {
-                    let run =
-                        move |stream: &$Stream, chunk: &[u8]| handler(stream, chunk).into_result();
-                    self.0.install_data(self.label(Location::caller()), Box::new(run));
-                    self
+                /// Whether the stream stays open for writing after the peer has ended its side.
+                /// Default: no.
+                pub fn allow_half_open(&self, allow: bool) {
+                    self.0.state.put(Facts::HALF_OPEN_ALLOWED, allow);
                 }
+            }
+        };
+    };
+}
 
-                /// Calls `handler` when the peer has sent all it will send.
-                ///
-                /// Afterwards this side is ended too, unless half-open streams are allowed. The end
-                /// is only seen by a stream that is read.
-                #[track_caller]
-                pub fn on_end<R: Outcome>(
-                    &self,
-                    handler: impl FnMut(&$Stream) -> R + 'static,
-                ) -> &$Stream {
-                    self.on(Location::caller(), |extras| &extras.end, handler)
-                }
+/// The same for a stream that is only ever read.
+macro_rules! byte_reader {
+    ($Stream:ident, $Io:ty, $name:literal) => {
+        $crate::stream::methods::any_direction!($Stream, $Io, $name, reads: true, writes: false);
+        $crate::stream::methods::reading_side!($Stream);
+    };
+}
 
-                /// Calls `handler` when the write queue is empty after a `write` had returned
-                /// `false`.
-                #[track_caller]
-                pub fn on_drain<R: Outcome>(
-                    &self,
-                    handler: impl FnMut(&$Stream) -> R + 'static,
-                ) -> &$Stream {
-                    self.on(Location::caller(), |extras| &extras.drain, handler)
-                }
+/// The same for a stream that is only ever written.
+macro_rules! byte_writer {
+    ($Stream:ident, $Io:ty, $name:literal) => {
+        $crate::stream::methods::any_direction!($Stream, $Io, $name, reads: false, writes: true);
+        $crate::stream::methods::writing_side!($Stream);
+    };
+}
 
+/// What a stream has, whichever way it goes.
+macro_rules! any_direction {
+    ($Stream:ident, $Io:ty, $name:literal, reads: $reads:literal, writes: $writes:literal) => {
+        const _: () = {
+            use $crate::stream::methods::names::*;
+
+            impl $Stream {
                 /// Calls `handler` when nothing was sent or received for the idle timeout. The
                 /// stream stays open; without such a handler it fails with `TimedOut`.
                 #[track_caller]
@@ -102,97 +102,10 @@ macro_rules! byte_stream {
                     self.on(Location::caller(), |extras| &extras.close, handler)
                 }
 
-                /// Installs a handler value: it gets every call, and closures that are installed
-                /// get none.
-                #[track_caller]
-                pub fn handle(&self, handler: impl Handler<$Stream> + 'static) -> &$Stream {
-                    self.0.install(self.label(Location::caller()), Box::new(handler));
-                    self
-                }
-
-                /// Writes bytes: sends them at once as far as the system takes them, and queues a
-                /// copy of the rest.
-                ///
-                /// Returns whether the queue is below the high-water mark. `false` is a request to
-                /// wait for `drain`; the bytes are accepted all the same. On a stream that is
-                /// closed or has failed the bytes are dropped, and the result is `false`. A write
-                /// after [`end`](Self::end) fails the stream with `BrokenPipe`. Other failures are
-                /// told to the error handler in the next turn.
-                pub fn write(&self, bytes: &[u8]) -> bool {
-                    self.0.write(bytes)
-                }
-
-                /// Writes bytes as [`write`](Self::write) does, without copying what must be
-                /// queued.
-                pub fn write_owned(&self, bytes: impl Into<Vec<u8>>) -> bool {
-                    self.0.write_owned(bytes.into())
-                }
-
-                /// Ends this side: the peer sees the end of the stream once all that was written is
-                /// sent.
-                ///
-                /// The other side stays open until the peer ends it; then the stream is closed.
-                pub fn end(&self) {
-                    self.0.end();
-                }
-
                 /// Closes the stream at once. What is queued is dropped; what the system has taken
                 /// is sent.
                 pub fn close(&self) {
                     self.0.close();
-                }
-
-                /// Stops reading. Nothing is told to the system: the peer notices when its bytes
-                /// pile up.
-                pub fn pause(&self) {
-                    self.0.pause();
-                }
-
-                /// Starts reading again, from the next turn on.
-                pub fn resume(&self) {
-                    self.0.resume();
-                }
-
-                /// Gathers the writes that follow into as few system calls as possible, until
-                /// [`uncork`](Self::uncork) or the end of this task's checkpoint.
-                pub fn cork(&self) {
-                    self.0.cork();
-                }
-
-                /// Sends what [`cork`](Self::cork) held back.
-                pub fn uncork(&self) {
-                    self.0.uncork();
-                }
-
-                /// How many queued bytes make `write` return `false`. Default: 64 KiB.
-                pub fn high_water_mark(&self) -> usize {
-                    self.0.high_water_mark.get()
-                }
-
-                /// Sets the high-water mark, in bytes.
-                pub fn set_high_water_mark(&self, bytes: usize) {
-                    self.0.set_high_water_mark(bytes);
-                }
-
-                /// Bytes that are accepted and not yet sent.
-                pub fn writable_length(&self) -> usize {
-                    self.0.queue.borrow().length()
-                }
-
-                /// Bytes received so far.
-                pub fn bytes_read(&self) -> u64 {
-                    self.0.bytes_read.get()
-                }
-
-                /// Bytes handed to the system so far.
-                pub fn bytes_written(&self) -> u64 {
-                    self.0.bytes_written.get()
-                }
-
-                /// Whether the stream stays open for writing after the peer has ended its side.
-                /// Default: no.
-                pub fn allow_half_open(&self, allow: bool) {
-                    self.0.state.put(Facts::HALF_OPEN_ALLOWED, allow);
                 }
 
                 /// Whether the stream is closed, or about to tell so.
@@ -249,6 +162,8 @@ macro_rules! byte_stream {
             impl Kind for $Stream {
                 type Io = $Io;
                 const NAME: &'static str = $name;
+                const READS: bool = $reads;
+                const WRITES: bool = $writes;
 
                 fn of_flow(flow: Rc<Flow<$Stream>>) -> $Stream {
                     $Stream(flow)
@@ -260,6 +175,87 @@ macro_rules! byte_stream {
             }
 
             impl ByteStream for $Stream {}
+
+            impl Clone for $Stream {
+                fn clone(&self) -> $Stream {
+                    $Stream(Rc::clone(&self.0))
+                }
+            }
+
+            impl Drop for $Stream {
+                #[inline]
+                fn drop(&mut self) {
+                    self.0.handle_dropped();
+                }
+            }
+
+            impl fmt::Debug for $Stream {
+                fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    write!(f, "{}({})", stringify!($Stream), self.0.describe().state)
+                }
+            }
+        };
+    };
+}
+
+/// What a stream has that can be read.
+macro_rules! reading_side {
+    ($Stream:ident) => {
+        const _: () = {
+            use $crate::stream::methods::names::*;
+
+            impl $Stream {
+                /// Calls `handler` with each chunk of bytes that comes, lent for the call.
+                ///
+                /// An error that it returns is logged at WARN and closes this stream, and nothing
+                /// else.
+                #[track_caller]
+                pub fn on_data<R: Outcome>(
+                    &self,
+                    mut handler: impl FnMut(&$Stream, &[u8]) -> R + 'static,
+                ) -> &$Stream {
+                    let run =
+                        move |stream: &$Stream, chunk: &[u8]| handler(stream, chunk).into_result();
+                    self.0.install_data(self.label(Location::caller()), Box::new(run));
+                    self
+                }
+
+                /// Calls `handler` when the peer has sent all it will send.
+                ///
+                /// Afterwards this side, where there is one, is ended too, unless half-open streams
+                /// are allowed. The end is only seen by a stream that is read.
+                #[track_caller]
+                pub fn on_end<R: Outcome>(
+                    &self,
+                    handler: impl FnMut(&$Stream) -> R + 'static,
+                ) -> &$Stream {
+                    self.on(Location::caller(), |extras| &extras.end, handler)
+                }
+
+                /// Installs a handler value: it gets every call, and closures that are installed
+                /// get none.
+                #[track_caller]
+                pub fn handle(&self, handler: impl Handler<$Stream> + 'static) -> &$Stream {
+                    self.0.install(self.label(Location::caller()), Box::new(handler));
+                    self
+                }
+
+                /// Stops reading. Nothing is told to the system: the peer notices when its bytes
+                /// pile up.
+                pub fn pause(&self) {
+                    self.0.pause();
+                }
+
+                /// Starts reading again, from the next turn on.
+                pub fn resume(&self) {
+                    self.0.resume();
+                }
+
+                /// Bytes received so far.
+                pub fn bytes_read(&self) -> u64 {
+                    self.0.bytes_read.get()
+                }
+            }
 
             impl Readable for $Stream {
                 fn attach_reader(&self, reader: Reader) {
@@ -276,6 +272,88 @@ macro_rules! byte_stream {
 
                 fn close(&self) {
                     self.0.close();
+                }
+            }
+        };
+
+        #[cfg(feature = "async")]
+        $crate::stream::futures::awaited_reading!($Stream);
+    };
+}
+
+/// What a stream has that can be written.
+macro_rules! writing_side {
+    ($Stream:ident) => {
+        const _: () = {
+            use $crate::stream::methods::names::*;
+
+            impl $Stream {
+                /// Calls `handler` when the write queue is empty after a `write` had returned
+                /// `false`.
+                #[track_caller]
+                pub fn on_drain<R: Outcome>(
+                    &self,
+                    handler: impl FnMut(&$Stream) -> R + 'static,
+                ) -> &$Stream {
+                    self.on(Location::caller(), |extras| &extras.drain, handler)
+                }
+
+                /// Writes bytes: sends them at once as far as the system takes them, and queues a
+                /// copy of the rest.
+                ///
+                /// Returns whether the queue is below the high-water mark. `false` is a request to
+                /// wait for `drain`; the bytes are accepted all the same. On a stream that is
+                /// closed or has failed the bytes are dropped, and the result is `false`. A write
+                /// after [`end`](Self::end) fails the stream with `BrokenPipe`. Other failures are
+                /// told to the error handler in the next turn.
+                pub fn write(&self, bytes: &[u8]) -> bool {
+                    self.0.write(bytes)
+                }
+
+                /// Writes bytes as [`write`](Self::write) does, without copying what must be
+                /// queued.
+                pub fn write_owned(&self, bytes: impl Into<Vec<u8>>) -> bool {
+                    self.0.write_owned(bytes.into())
+                }
+
+                /// Ends this side: the peer sees the end of the stream once all that was written is
+                /// sent.
+                ///
+                /// The other side, where there is one, stays open until the peer ends it; then the
+                /// stream is closed.
+                pub fn end(&self) {
+                    self.0.end();
+                }
+
+                /// Gathers the writes that follow into as few system calls as possible, until
+                /// [`uncork`](Self::uncork) or the end of this task's checkpoint.
+                pub fn cork(&self) {
+                    self.0.cork();
+                }
+
+                /// Sends what [`cork`](Self::cork) held back.
+                pub fn uncork(&self) {
+                    self.0.uncork();
+                }
+
+                /// How many queued bytes make `write` return `false`. Default: 64 KiB.
+                pub fn high_water_mark(&self) -> usize {
+                    self.0.high_water_mark.get()
+                }
+
+                /// Sets the high-water mark, in bytes.
+                pub fn set_high_water_mark(&self, bytes: usize) {
+                    self.0.set_high_water_mark(bytes);
+                }
+
+                /// Bytes that are accepted and not yet sent.
+                pub fn writable_length(&self) -> usize {
+                    self.0.queue.borrow().length()
+                }
+
+                /// Bytes handed to the system so far.
+                pub fn bytes_written(&self) -> u64 {
+                    self.0.bytes_written.get()
                 }
             }
 
@@ -300,30 +378,11 @@ macro_rules! byte_stream {
                     self.0.close();
                 }
             }
-
-            impl Clone for $Stream {
-                fn clone(&self) -> $Stream {
-                    $Stream(Rc::clone(&self.0))
-                }
-            }
-
-            impl Drop for $Stream {
-                #[inline]
-                fn drop(&mut self) {
-                    self.0.handle_dropped();
-                }
-            }
-
-            impl fmt::Debug for $Stream {
-                fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                    write!(f, "{}({})", stringify!($Stream), self.0.describe().state)
-                }
-            }
         };
 
         #[cfg(feature = "async")]
-        $crate::stream::awaited_byte_stream!($Stream);
+        $crate::stream::futures::awaited_writing!($Stream);
     };
 }
 
-pub(crate) use byte_stream;
+pub(crate) use {any_direction, byte_reader, byte_stream, byte_writer, reading_side, writing_side};

@@ -1,7 +1,8 @@
 //! What bytes come from and go to: [`Readable`] and [`Writable`], and how they are joined.
 //!
 //! Below that is one core for every kind of byte stream. A stream type is a handle of a `Flow`, which
-//! does the work: TCP and Unix streams now, and what else sends bytes both ways. Ground rules:
+//! does the work: TCP and Unix streams, and the ends of pipes, which are streams whose other direction
+//! has ended before it began. Ground rules:
 //!
 //! * Reads and writes go to the descriptor at once where it is ready; readiness is remembered, so
 //!   no system call asks for it.
@@ -31,10 +32,10 @@ mod write;
 
 pub(crate) use flow::Flow;
 #[cfg(feature = "async")]
-pub(crate) use futures::{Waiting, awaited_byte_stream};
+pub(crate) use futures::Waiting;
 pub(crate) use handlers::{Extras, OnError, OnStream};
 pub(crate) use kind::{Io, Kind};
-pub(crate) use methods::byte_stream;
+pub(crate) use methods::{byte_reader, byte_stream, byte_writer};
 pub use pipe::pipe;
 #[cfg(feature = "async")]
 pub use poll::Chunk;
@@ -53,7 +54,7 @@ use crate::reactor::Readiness;
 use crate::slots::Key;
 use crate::trace::Label;
 
-/// What [`pipe`] and [`Handler`] work with: the streams of this crate.
+/// What [`Handler`] works with: the streams of this crate.
 pub trait ByteStream: Kind + Clone + 'static {}
 
 /// What a stream calls, as methods of one value that holds the connection's state.

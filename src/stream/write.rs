@@ -217,6 +217,14 @@ impl<S: ByteStream> Flow<S> {
         }
     }
 
+    /// Nobody will read what is written. If nothing is, or will be, there is nothing to tell but the
+    /// close; the next send tells whoever has something to send.
+    pub(crate) fn reader_gone(self: &Rc<Self>) {
+        if !self.state.is(Facts::QUEUED) && !self.is_awaited() {
+            self.close();
+        }
+    }
+
     /// Holds writes back until `uncork`, or until the checkpoint of this task is over.
     pub(crate) fn cork(self: &Rc<Self>) {
         if !self.state.replace(Facts::CORKED, true) {

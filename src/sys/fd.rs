@@ -1,5 +1,6 @@
-//! Lending a raw descriptor.
+//! Raw descriptors: lending one, asking and telling the system about one.
 
+use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// The descriptor of `owner`, borrowed for as long as `owner` is.
@@ -16,4 +17,19 @@ pub(crate) fn is_readable(owner: &impl AsRawFd) -> bool {
     // pointer to it; the descriptor is open, since its owner is borrowed.
     let ready = unsafe { libc::poll(&raw mut poll, 1, 0) };
     ready > 0
+}
+
+/// Whether reads and writes of `owner` fail with `WouldBlock` instead of waiting. That is a property
+/// of what is open, which other descriptors and processes may share.
+pub(crate) fn set_nonblocking(owner: &impl AsRawFd, nonblocking: bool) -> io::Result<()> {
+    let fd = owner.as_raw_fd();
+    // SAFETY: the call takes no pointer, and the descriptor is open, since its owner is borrowed.
+    let flags = unsafe { libc::fcntl(fd, libc::F_GETFL) };
+    if flags < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let wanted = if nonblocking { flags | libc::O_NONBLOCK } else { flags & !libc::O_NONBLOCK };
+    // SAFETY: as above.
+    let failed = wanted != flags && unsafe { libc::fcntl(fd, libc::F_SETFL, wanted) } < 0;
+    if failed { Err(io::Error::last_os_error()) } else { Ok(()) }
 }

@@ -11,6 +11,7 @@ pub(crate) mod name;
 pub(crate) mod passing;
 pub(crate) mod resolve;
 pub(crate) mod signal;
+pub(crate) mod sigpipe;
 pub(crate) mod socket;
 pub(crate) mod usage;
 #[cfg(feature = "async")]
