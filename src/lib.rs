@@ -47,6 +47,7 @@ mod slots;
 mod sys;
 
 mod clock;
+pub mod codec;
 mod metrics;
 
 mod trace;
