@@ -2,52 +2,12 @@
 
 mod util;
 
-use std::cell::RefCell;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::path::Path;
 
-use unspin::{Request, Result, fs};
+use unspin::fs;
+use util::files::{fails, ok, place, result_of};
 use util::{Log, run_real};
-
-/// The result of one request, run on a loop of its own.
-fn result_of<T: 'static>(request: impl FnOnce() -> Request<T>) -> Result<T> {
-    let slot = Rc::new(RefCell::new(None));
-    let fill = Rc::clone(&slot);
-    run_real(move || {
-        request().callback(move |result| {
-            fill.replace(Some(result));
-        });
-    });
-    slot.take().expect("the callback was called")
-}
-
-#[track_caller]
-fn ok<T: 'static>(request: impl FnOnce() -> Request<T>) -> T {
-    result_of(request).expect("it succeeds")
-}
-
-/// Checks that a request fails with that kind, and names what it did and its path.
-#[track_caller]
-fn fails<T: 'static>(
-    verb: &str,
-    path: &Path,
-    kind: ErrorKind,
-    request: impl FnOnce() -> Request<T>,
-) {
-    let Err(error) = result_of(request) else { panic!("it succeeds") };
-    assert_eq!(error.kind(), kind, "{error}");
-    let start = format!("{verb} {}: ", path.display());
-    assert!(error.to_string().starts_with(&start), "{error} does not start with {start}");
-    assert!(error.downcast_ref::<std::io::Error>().is_some());
-}
-
-/// A directory for one test, and a path in it.
-fn place(name: &str) -> (tempfile::TempDir, PathBuf) {
-    let dir = tempfile::tempdir().expect("a directory");
-    let path = dir.path().join(name);
-    (dir, path)
-}
 
 #[test]
 fn a_whole_file_is_written_appended_to_and_read() {
@@ -104,8 +64,19 @@ fn what_does_not_exist_is_not_found_by_any_function() {
     fails("append to", &inside, kind, || fs::append(&inside, "text"));
     fails("look at", &path, kind, || fs::metadata(&path));
     fails("remove", &path, kind, || fs::remove_file(&path));
-    fails("rename", &path, kind, || fs::rename(&path, &inside));
-    fails("copy", &path, kind, || fs::copy(&path, &inside));
+    let both = Path::new(&format!("{} to {}", path.display(), inside.display())).to_owned();
+    fails("rename", &both, kind, || fs::rename(&path, &inside));
+    fails("copy", &both, kind, || fs::copy(&path, &inside));
+    fails("link", &both, kind, || fs::hard_link(&path, &inside));
+    fails("link", &both, kind, || fs::symlink(&path, &inside));
+    fails("read the link", &path, kind, || fs::read_link(&path));
+    fails("find", &path, kind, || fs::canonicalize(&path));
+    fails("set the length of", &path, kind, || fs::set_len(&path, 0));
+    fails("create", &inside, kind, || fs::create_dir(&inside));
+    fails("create a directory", &inside, kind, || fs::create_temp_dir(&inside));
+    fails("create a file", &inside, kind, || fs::create_temp_file(&inside));
+    fails("look at the file system of", &path, kind, || fs::file_system(&path));
+    fails("remove", &path, kind, || fs::remove_dir(&path));
     fails("list", &path, kind, || fs::read_dir(&path));
     fails("remove", &path, kind, || fs::remove_dir_all(&path));
     fails("open", &path, kind, || fs::open(&path));
@@ -123,7 +94,8 @@ fn a_directory_is_no_file_and_a_file_no_directory() {
     let inside = file.join("inside");
     fails("read", &inside, ErrorKind::NotADirectory, || fs::read(&inside));
     fails("create", &file, ErrorKind::AlreadyExists, || fs::create_dir_all(&file));
-    fails("copy", dir, ErrorKind::InvalidInput, || fs::copy(dir, &inside));
+    let both = format!("{} to {}", dir.display(), inside.display());
+    fails("copy", Path::new(&both), ErrorKind::InvalidInput, || fs::copy(dir, &inside));
 }
 
 #[test]

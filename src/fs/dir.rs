@@ -46,6 +46,27 @@ pub fn read_dir(path: impl AsRef<Path>) -> Request<Vec<DirEntry>> {
     })
 }
 
+/// Creates a directory.
+///
+/// # Errors
+///
+/// As [`std::fs::create_dir`]: `AlreadyExists`, `NotFound` if the one above it does not exist,
+/// `PermissionDenied` and others.
+#[track_caller]
+pub fn create_dir(path: impl AsRef<Path>) -> Request<()> {
+    on_path(Location::caller(), "create", path, |path| fs::create_dir(path))
+}
+
+/// Removes an empty directory.
+///
+/// # Errors
+///
+/// As [`std::fs::remove_dir`]: `DirectoryNotEmpty`, `NotFound`, `NotADirectory` and others.
+#[track_caller]
+pub fn remove_dir(path: impl AsRef<Path>) -> Request<()> {
+    on_path(Location::caller(), "remove", path, |path| fs::remove_dir(path))
+}
+
 /// Creates a directory and those above it that are missing. One that exists is no error.
 ///
 /// # Errors

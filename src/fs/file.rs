@@ -1,16 +1,19 @@
 //! Open files.
 
-use std::fs::{self, Metadata};
-use std::io;
-use std::os::unix::fs::FileExt;
+use std::fs::{self, Metadata, Permissions};
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::{FileExt, fchown};
 use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::fs::with_context;
+use crate::fs::attributes::FileTimes;
+use crate::fs::vectored;
 use crate::pool::Lane;
 use crate::request::Request;
+use crate::sys;
 use crate::trace::At;
 
 /// An open file, read and written at offsets: there is no position that two requests could
@@ -43,98 +46,6 @@ pub(super) struct Inner {
     pub(super) path: PathBuf,
 }
 
-/// Opens a file for reading.
-///
-/// # Errors
-///
-/// As [`std::fs::File::open`]: `NotFound`, `PermissionDenied` and others.
-#[track_caller]
-pub fn open(path: impl AsRef<Path>) -> Request<File> {
-    OpenOptions::new().read(true).open_at(Location::caller(), path)
-}
-
-/// Opens a file for reading and writing: creates it, or empties it.
-///
-/// # Errors
-///
-/// As [`std::fs::File::create`]: `NotFound` if its directory does not exist, `PermissionDenied` and
-/// others.
-#[track_caller]
-pub fn create(path: impl AsRef<Path>) -> Request<File> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .open_at(Location::caller(), path)
-}
-
-/// How a file is opened: [`std::fs::OpenOptions`], for the pool.
-#[derive(Clone, Debug)]
-pub struct OpenOptions(fs::OpenOptions);
-
-impl OpenOptions {
-    /// Options that allow nothing yet.
-    #[expect(clippy::new_without_default, reason = "std's OpenOptions has no default either")]
-    pub fn new() -> OpenOptions {
-        OpenOptions(fs::OpenOptions::new())
-    }
-
-    /// Allows reading.
-    pub fn read(mut self, read: bool) -> OpenOptions {
-        self.0.read(read);
-        self
-    }
-
-    /// Allows writing.
-    pub fn write(mut self, write: bool) -> OpenOptions {
-        self.0.write(write);
-        self
-    }
-
-    /// Makes every write go to the end of the file, whatever its offset.
-    pub fn append(mut self, append: bool) -> OpenOptions {
-        self.0.append(append);
-        self
-    }
-
-    /// Empties the file.
-    pub fn truncate(mut self, truncate: bool) -> OpenOptions {
-        self.0.truncate(truncate);
-        self
-    }
-
-    /// Creates the file if it does not exist.
-    pub fn create(mut self, create: bool) -> OpenOptions {
-        self.0.create(create);
-        self
-    }
-
-    /// Creates the file, and fails with `AlreadyExists` if it exists.
-    pub fn create_new(mut self, create_new: bool) -> OpenOptions {
-        self.0.create_new(create_new);
-        self
-    }
-
-    /// Opens a file in this way.
-    ///
-    /// # Errors
-    ///
-    /// As [`std::fs::OpenOptions::open`].
-    #[track_caller]
-    pub fn open(self, path: impl AsRef<Path>) -> Request<File> {
-        self.open_at(Location::caller(), path)
-    }
-
-    fn open_at(self, at: At, path: impl AsRef<Path>) -> Request<File> {
-        let path = path.as_ref().to_owned();
-        Request::job(at, Lane::Fs, "open", move || {
-            let file = with_context("open", &path, |path| self.0.open(path))?;
-            Ok(File(Arc::new(Inner { file, path })))
-        })
-    }
-}
-
 impl File {
     /// Reads up to `length` bytes at `offset`: fewer only at the end of the file, none behind it.
     ///
@@ -154,7 +65,80 @@ impl File {
     #[track_caller]
     pub fn write_at(&self, offset: u64, contents: impl Into<Vec<u8>>) -> Request<()> {
         let contents = contents.into();
-        self.job(Location::caller(), "write", move |file| file.write_all_at(&contents, offset))
+        self.job(Location::caller(), "write", move |file| write_at(file, offset, &contents))
+    }
+
+    /// Writes all of these one behind the other, at `offset`, in one job and as few system calls as
+    /// it takes: however many they are.
+    ///
+    /// # Errors
+    ///
+    /// As [`write_at`](File::write_at).
+    #[track_caller]
+    pub fn write_vectored_at(&self, offset: u64, contents: Vec<Vec<u8>>) -> Request<()> {
+        self.job(Location::caller(), "write", move |file| vectored::write(file, offset, &contents))
+    }
+
+    /// Fills these buffers, one after the other, with what is at `offset`: gives them back, and how
+    /// many bytes there were. They are fewer than there is room for only at the end of the file.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_at`](File::read_at).
+    #[track_caller]
+    pub fn read_vectored_at(
+        &self,
+        offset: u64,
+        mut buffers: Vec<Vec<u8>>,
+    ) -> Request<(usize, Vec<Vec<u8>>)> {
+        self.job(Location::caller(), "read", move |file| {
+            let length = vectored::read(file, offset, &mut buffers)?;
+            Ok((length, buffers))
+        })
+    }
+
+    /// Waits until the contents have reached the storage, and of the metadata what they need.
+    ///
+    /// # Errors
+    ///
+    /// As [`std::fs::File::sync_data`].
+    #[track_caller]
+    pub fn sync_data(&self) -> Request<()> {
+        self.job(Location::caller(), "sync", fs::File::sync_data)
+    }
+
+    /// Sets who may do what with the file.
+    ///
+    /// # Errors
+    ///
+    /// As [`std::fs::File::set_permissions`].
+    #[track_caller]
+    pub fn set_permissions(&self, permissions: Permissions) -> Request<()> {
+        self.job(Location::caller(), "set the permissions of", |file| {
+            file.set_permissions(permissions)
+        })
+    }
+
+    /// Sets whose file it is: a user and a group, or `None` to leave it.
+    ///
+    /// # Errors
+    ///
+    /// As [`std::os::unix::fs::fchown`].
+    #[track_caller]
+    pub fn chown(&self, user: Option<u32>, group: Option<u32>) -> Request<()> {
+        self.job(Location::caller(), "set the owner of", move |file| fchown(file, user, group))
+    }
+
+    /// Sets when it was read and changed last.
+    ///
+    /// # Errors
+    ///
+    /// `PermissionDenied` and others; `InvalidInput` for a time that the system cannot tell.
+    #[track_caller]
+    pub fn set_times(&self, times: FileTimes) -> Request<()> {
+        self.job(Location::caller(), "set the times of", move |file| {
+            sys::file_times::set_of(file, times.0)
+        })
     }
 
     /// Waits until contents and metadata have reached the storage.
@@ -206,6 +190,34 @@ impl File {
         &self.0.path
     }
 
+    /// Takes over an open file, to be called by this path in errors.
+    pub fn from_std(file: fs::File, path: impl Into<PathBuf>) -> File {
+        File(Arc::new(Inner { file, path: path.into() }))
+    }
+
+    /// Gives the file back, if this is its only handle and no request uses it; else a second
+    /// descriptor of the same open file.
+    ///
+    /// # Errors
+    ///
+    /// If this process can open no more.
+    pub fn into_std(self) -> Result<fs::File> {
+        match Arc::try_unwrap(self.0) {
+            Ok(inner) => Ok(inner.file),
+            Err(shared) => Ok(shared.file.try_clone()?),
+        }
+    }
+
+    /// A request that opens a file.
+    pub(super) fn request(
+        at: At,
+        lane: Lane,
+        verb: &'static str,
+        work: impl FnOnce() -> Result<(fs::File, PathBuf)> + Send + 'static,
+    ) -> Request<File> {
+        Request::job(at, lane, verb, work).map(|(file, path)| File::from_std(file, path))
+    }
+
     fn job<T: Send + 'static>(
         &self,
         at: At,
@@ -220,11 +232,20 @@ impl File {
     }
 }
 
+impl AsFd for File {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.file.as_fd()
+    }
+}
+
 fn read_at(file: &fs::File, offset: u64, length: usize) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![0; length];
+    let mut bytes = Vec::new();
+    // The length is the caller's: it may be a wish, and be more than there is of the file.
+    bytes.try_reserve_exact(length)?;
+    bytes.resize(length, 0);
     let mut filled = 0;
     while filled < length {
-        match file.read_at(&mut bytes[filled..], offset + filled as u64) {
+        match read_once(file, &mut bytes[filled..], offset + filled as u64) {
             Ok(0) => break,
             Ok(read) => filled += read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -233,4 +254,20 @@ fn read_at(file: &fs::File, offset: u64, length: usize) -> io::Result<Vec<u8>> {
     }
     bytes.truncate(filled);
     Ok(bytes)
+}
+
+/// What has no offsets, such as a pipe, is read and written as it comes.
+fn read_once(mut file: &fs::File, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+    match file.read_at(bytes, offset) {
+        Err(error) if error.kind() == io::ErrorKind::NotSeekable => file.read(bytes),
+        other => other,
+    }
+}
+
+fn write_at(mut file: &fs::File, offset: u64, bytes: &[u8]) -> io::Result<()> {
+    match file.write_all_at(bytes, offset) {
+        // Nothing of it was written: the first call has failed.
+        Err(error) if error.kind() == io::ErrorKind::NotSeekable => file.write_all(bytes),
+        other => other,
+    }
 }

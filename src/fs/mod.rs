@@ -22,30 +22,47 @@
 //! # }
 //! ```
 
+mod attributes;
+mod copy;
 mod dir;
 mod file;
+mod file_system;
+mod links;
+mod opening;
+mod options;
 mod pipe;
 #[cfg(feature = "async")]
 mod read_futures;
 mod read_stream;
 mod reader;
 mod reading;
+mod temporary;
+mod vectored;
 mod whole;
 
-use std::fs::{self, Metadata};
+use std::fs;
 use std::io::{self, Write};
 use std::panic::Location;
 use std::path::Path;
 
-pub use dir::{DirEntry, create_dir_all, read_dir, remove_dir_all};
-pub use file::{File, OpenOptions, create, open};
+pub use attributes::{
+    Access, FileTimes, access, chown, exists, lchown, metadata, set_permissions, set_symlink_times,
+    set_times, symlink_metadata,
+};
+pub use copy::{CopyOptions, Reflink, copy};
+pub use dir::{DirEntry, create_dir, create_dir_all, read_dir, remove_dir, remove_dir_all};
+pub use file::File;
+pub use file_system::{FileSystem, file_system};
+pub use links::{canonicalize, hard_link, read_link, symlink};
+pub use options::{OpenOptions, create, open};
 #[cfg(feature = "async")]
 pub use read_futures::Chunk;
 pub use read_stream::{ReadOptions, ReadStream, read_stream};
+pub use temporary::{create_temp_dir, create_temp_file};
 
 use crate::error::{Error, Result};
 use crate::pool::Lane;
-use crate::request::Request;
+use crate::request::{Request, Stop};
 use crate::trace::At;
 
 /// Reads a whole file.
@@ -53,9 +70,12 @@ use crate::trace::At;
 /// # Errors
 ///
 /// As [`std::fs::read`]: `NotFound`, `PermissionDenied`, `IsADirectory` and others.
+///
+/// A named pipe that nobody has open for writing is empty: it is not waited for. Where the request
+/// is [aborted](Request::abort_on), reading ends within a few megabytes.
 #[track_caller]
 pub fn read(path: impl AsRef<Path>) -> Request<Vec<u8>> {
-    on_path(Location::caller(), "read", path, whole::read)
+    on_path_until(Location::caller(), "read", path, whole::read)
 }
 
 /// Reads a whole file as text.
@@ -65,7 +85,7 @@ pub fn read(path: impl AsRef<Path>) -> Request<Vec<u8>> {
 /// As [`read`], and `InvalidData` if it is not UTF-8.
 #[track_caller]
 pub fn read_to_string(path: impl AsRef<Path>) -> Request<String> {
-    on_path(Location::caller(), "read", path, whole::read_to_string)
+    on_path_until(Location::caller(), "read", path, whole::read_to_string)
 }
 
 /// Writes a whole file: creates it, or replaces what was in it.
@@ -77,7 +97,11 @@ pub fn read_to_string(path: impl AsRef<Path>) -> Request<String> {
 #[track_caller]
 pub fn write(path: impl AsRef<Path>, contents: impl Into<Vec<u8>>) -> Request<()> {
     let contents = contents.into();
-    on_path(Location::caller(), "write", path, move |path| fs::write(path, contents))
+    on_path(Location::caller(), "write", path, move |path| {
+        let mut options = opening::options();
+        options.write(true).create(true).truncate(true);
+        opening::ready(options.open(path)?)?.write_all(&contents)
+    })
 }
 
 /// Writes at the end of a file, which is created if it does not exist.
@@ -89,18 +113,9 @@ pub fn write(path: impl AsRef<Path>, contents: impl Into<Vec<u8>>) -> Request<()
 pub fn append(path: impl AsRef<Path>, contents: impl Into<Vec<u8>>) -> Request<()> {
     let contents = contents.into();
     on_path(Location::caller(), "append to", path, move |path| {
-        fs::OpenOptions::new().append(true).create(true).open(path)?.write_all(&contents)
+        let file = opening::options().append(true).create(true).open(path)?;
+        opening::ready(file)?.write_all(&contents)
     })
-}
-
-/// What the system knows of a file, following symbolic links.
-///
-/// # Errors
-///
-/// As [`std::fs::metadata`]: `NotFound`, `PermissionDenied` and others.
-#[track_caller]
-pub fn metadata(path: impl AsRef<Path>) -> Request<Metadata> {
-    on_path(Location::caller(), "look at", path, |path| fs::metadata(path))
 }
 
 /// Removes a file.
@@ -120,19 +135,19 @@ pub fn remove_file(path: impl AsRef<Path>) -> Request<()> {
 /// As [`std::fs::rename`]: `NotFound`, `CrossesDevices` and others.
 #[track_caller]
 pub fn rename(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Request<()> {
-    let to = to.as_ref().to_owned();
-    on_path(Location::caller(), "rename", from, move |from| fs::rename(from, to))
+    on_paths(Location::caller(), "rename", from, to, |from, to| fs::rename(from, to))
 }
 
-/// Copies a file with its permissions, replacing what is there; gives the number of bytes.
+/// Cuts a file off, or fills it up with zeros.
 ///
 /// # Errors
 ///
-/// As [`std::fs::copy`]: `NotFound`, `InvalidInput` if `from` is not a file, and others.
+/// As [`std::fs::File::set_len`], and what opening it for writing fails with: `NotFound` and others.
 #[track_caller]
-pub fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Request<u64> {
-    let to = to.as_ref().to_owned();
-    on_path(Location::caller(), "copy", from, move |from| fs::copy(from, to))
+pub fn set_len(path: impl AsRef<Path>, length: u64) -> Request<()> {
+    on_path(Location::caller(), "set the length of", path, move |path| {
+        opening::options().write(true).open(path)?.set_len(length)
+    })
 }
 
 /// A request for one job on a path. `verb` names it in logs and, with the path, in errors.
@@ -144,6 +159,45 @@ fn on_path<T: Send + 'static>(
 ) -> Request<T> {
     let path = path.as_ref().to_owned();
     Request::job(at, Lane::Fs, verb, move || with_context(verb, &path, work))
+}
+
+/// The same for long work, which looks from time to time whether it is still wanted.
+fn on_path_until<T: Send + 'static>(
+    at: At,
+    verb: &'static str,
+    path: impl AsRef<Path>,
+    work: impl FnOnce(&Path, &Stop) -> io::Result<T> + Send + 'static,
+) -> Request<T> {
+    let path = path.as_ref().to_owned();
+    Request::stoppable_job(at, Lane::Fs, verb, move |stop| {
+        with_context(verb, &path, |path| work(path, stop))
+    })
+}
+
+/// A request for one job on two paths, both of which its errors name.
+fn on_paths<T: Send + 'static>(
+    at: At,
+    verb: &'static str,
+    from: impl AsRef<Path>,
+    to: impl AsRef<Path>,
+    work: impl FnOnce(&Path, &Path) -> io::Result<T> + Send + 'static,
+) -> Request<T> {
+    on_paths_until(at, verb, from, to, move |from, to, _| work(from, to))
+}
+
+fn on_paths_until<T: Send + 'static>(
+    at: At,
+    verb: &'static str,
+    from: impl AsRef<Path>,
+    to: impl AsRef<Path>,
+    work: impl FnOnce(&Path, &Path, &Stop) -> io::Result<T> + Send + 'static,
+) -> Request<T> {
+    let (from, to) = (from.as_ref().to_owned(), to.as_ref().to_owned());
+    Request::stoppable_job(at, Lane::Fs, verb, move |stop| {
+        work(&from, &to, stop).map_err(|error| {
+            Error::io(format!("{verb} {} to {}", from.display(), to.display()), error)
+        })
+    })
 }
 
 fn with_context<T>(

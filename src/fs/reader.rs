@@ -10,6 +10,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::event_loop::mail::Bell;
 use crate::fs::file::Inner;
+use crate::fs::opening;
 use crate::fs::pipe::{Filled, Pipe};
 
 /// Where a stream's bytes come from, and how far it got.
@@ -92,7 +93,7 @@ impl Reader {
     fn open(&mut self) -> Result<()> {
         if let Source::Path(path) = &mut self.source {
             let path = std::mem::take(path);
-            self.source = match StdFile::open(&path) {
+            self.source = match opening::to_read(&path) {
                 Ok(file) => Source::Own(path, file),
                 Err(error) => {
                     self.source = Source::Path(path);
@@ -127,10 +128,10 @@ impl Reader {
     /// What has no offsets, such as a pipe, is read as it comes.
     fn read_in_sequence(&self, error: io::Error, buffer: &mut [u8]) -> io::Result<usize> {
         match &self.source {
-            Source::Own(_, file) if error.kind() == io::ErrorKind::NotSeekable => {
-                (&mut &*file).read(buffer)
-            }
-            _ => Err(error),
+            _ if error.kind() != io::ErrorKind::NotSeekable => Err(error),
+            Source::Own(_, file) => (&*file).read(buffer),
+            Source::Shared(inner) => (&inner.file).read(buffer),
+            Source::Path(_) => Err(error),
         }
     }
 

@@ -18,7 +18,7 @@ impl<T: 'static> Request<T> {
     /// Its result is an error then, in the next turn, for which
     /// [`is_abort`](Error::is_abort) holds, with the signal's reason as its source. An operation
     /// that has not begun never happens; the result of one that runs is dropped when it comes, and
-    /// until then it keeps the loop alive.
+    /// until then it keeps the loop alive. A read of a whole file and a copy end at the next piece.
     ///
     /// ```
     /// use std::io::ErrorKind;
@@ -161,7 +161,7 @@ impl<T: 'static> Operation<T> {
     fn abort(&self, error: Error) {
         if let Some(complete) = self.take_complete() {
             self.core.defer(self.label, move |core| complete(core, Err(error)));
-            self.cancel();
+            self.call_off();
         }
     }
 
@@ -169,7 +169,7 @@ impl<T: 'static> Operation<T> {
     fn end(&self, error: Error) {
         if let Some(complete) = self.take_complete() {
             self.core.call(self.label, || {
-                self.cancel();
+                self.call_off();
                 Ok(())
             });
             complete(&self.core, Err(error));
@@ -181,8 +181,25 @@ impl<T: 'static> Operation<T> {
         self.underway.get().is_some_and(|underway| underway.cancel(&self.core))
     }
 
+    /// The same where nobody wants the result.
+    fn call_off(&self) {
+        if let Some(underway) = self.underway.get() {
+            underway.call_off(&self.core);
+        }
+    }
+
     /// How the one who asked cancels it: then its own end comes, and no other.
     fn underway(self: &Rc<Self>) -> Underway {
+        let cancel = self.cancelling();
+        match self.underway.get() {
+            Some(Underway::Stoppable(_, stop)) => {
+                Underway::Stoppable(Box::new(cancel), stop.clone())
+            }
+            _ => cancel,
+        }
+    }
+
+    fn cancelling(self: &Rc<Self>) -> Underway {
         let operation = Rc::downgrade(self);
         Underway::Other(Box::new(move |_| {
             let Some(operation) = operation.upgrade() else { return false };

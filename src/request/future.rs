@@ -17,7 +17,7 @@ use crate::trace::CallbackKind;
 /// # Cancel safety
 ///
 /// Dropping it cancels the operation: one that has not begun never happens; the result of one that
-/// runs is dropped.
+/// runs is dropped. A read of a whole file and a copy end at the next piece.
 pub struct RequestFuture<T: 'static> {
     state: State<T>,
 }
@@ -93,7 +93,7 @@ impl<T: 'static> Drop for RequestFuture<T> {
             // If it is done already, there is nothing left to cancel.
             let result = answer.result.take();
             if result.is_none() {
-                underway.cancel(core);
+                underway.call_off(core);
             }
             drop(result);
         }

@@ -3,6 +3,7 @@
 mod early;
 #[cfg(feature = "async")]
 mod future;
+mod stop;
 
 use std::fmt;
 use std::panic::Location;
@@ -13,6 +14,8 @@ use crate::event_loop::core::Loop;
 use crate::pool::{JobId, Lane};
 use crate::promise::Promise;
 use crate::trace::{At, CallbackKind, Label};
+
+pub(crate) use stop::Stop;
 
 /// An operation that has not begun: a file read, a connect.
 ///
@@ -49,6 +52,8 @@ pub(crate) enum Underway {
     Job(Option<JobId>),
     /// By the one who does it. Returns whether it could be.
     Other(Box<dyn Fn(&Loop) -> bool>),
+    /// As the one inside; and one that has begun looks at the flag from time to time.
+    Stoppable(Box<Underway>, Stop),
 }
 
 impl Underway {
@@ -57,7 +62,17 @@ impl Underway {
             Underway::Job(Some(id)) => core.cancel_job(*id),
             Underway::Job(None) => false,
             Underway::Other(cancel) => cancel(core),
+            Underway::Stoppable(underway, _) => underway.cancel(core),
         }
+    }
+
+    /// Cancels what nobody wants the result of any more: if it has begun, it may end early.
+    fn call_off(&self, core: &Loop) -> bool {
+        let cancelled = self.cancel(core);
+        if let (false, Underway::Stoppable(_, stop)) = (cancelled, self) {
+            stop.set();
+        }
+        cancelled
     }
 }
 
@@ -81,6 +96,32 @@ impl<T: 'static> Request<T> {
     {
         Request::new(at, move |core, label, complete| {
             Underway::Job(core.submit(lane, label, name, work, complete))
+        })
+    }
+
+    /// The same for long work, which looks from time to time whether it is still wanted.
+    pub(crate) fn stoppable_job(
+        at: At,
+        lane: Lane,
+        name: &'static str,
+        work: impl FnOnce(&Stop) -> Result<T> + Send + 'static,
+    ) -> Request<T>
+    where
+        T: Send,
+    {
+        Request::new(at, move |core, label, complete| {
+            let stop = Stop::default();
+            let flag = stop.clone();
+            let job = core.submit(lane, label, name, move || work(&flag), complete);
+            Underway::Stoppable(Box::new(Underway::Job(job)), stop)
+        })
+    }
+
+    /// Makes something else of the result, on the loop's thread.
+    pub(crate) fn map<U: 'static>(self, f: impl FnOnce(T) -> U + 'static) -> Request<U> {
+        let Request { at, begin } = self;
+        Request::new(at, move |core, label, complete| {
+            begin(core, label, Box::new(move |core, result| complete(core, result.map(f))))
         })
     }
 

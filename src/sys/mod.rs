@@ -7,12 +7,15 @@ pub(crate) mod credentials;
 pub(crate) mod datagram;
 pub(crate) mod fd;
 pub(crate) mod file;
+pub(crate) mod file_times;
 pub(crate) mod name;
 pub(crate) mod passing;
+pub(crate) mod path;
 pub(crate) mod resolve;
 pub(crate) mod signal;
 pub(crate) mod sigpipe;
 pub(crate) mod socket;
+pub(crate) mod temporary;
 pub(crate) mod usage;
 #[cfg(feature = "async")]
 pub(crate) mod waker;

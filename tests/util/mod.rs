@@ -14,6 +14,7 @@ use unspin::{EventLoop, Outcome};
 
 pub mod ends;
 pub mod events;
+pub mod files;
 #[cfg(feature = "async")]
 pub mod futures;
 pub mod net;
