@@ -77,7 +77,7 @@ fn what_does_not_exist_is_not_found_by_any_function() {
     fails("create a file", &inside, kind, || fs::create_temp_file(&inside));
     fails("look at the file system of", &path, kind, || fs::file_system(&path));
     fails("remove", &path, kind, || fs::remove_dir(&path));
-    fails("list", &path, kind, || fs::read_dir(&path));
+    fails("list", &path, kind, || fs::read_dir_all(&path));
     fails("remove", &path, kind, || fs::remove_dir_all(&path));
     fails("open", &path, kind, || fs::open(&path));
     fails("open", &inside, kind, || fs::create(&inside));
@@ -90,7 +90,7 @@ fn a_directory_is_no_file_and_a_file_no_directory() {
     let dir = dir.path();
     fails("read", dir, ErrorKind::IsADirectory, || fs::read(dir));
     fails("write", dir, ErrorKind::IsADirectory, || fs::write(dir, "text"));
-    fails("list", &file, ErrorKind::NotADirectory, || fs::read_dir(&file));
+    fails("list", &file, ErrorKind::NotADirectory, || fs::read_dir_all(&file));
     let inside = file.join("inside");
     fails("read", &inside, ErrorKind::NotADirectory, || fs::read(&inside));
     fails("create", &file, ErrorKind::AlreadyExists, || fs::create_dir_all(&file));
@@ -142,7 +142,7 @@ fn directories_are_made_listed_and_removed() {
     let top = dir.path().join("a");
     ok(|| fs::write(top.join("file"), "text"));
     std::os::unix::fs::symlink(&deep, top.join("link")).expect("a link");
-    let mut entries = ok(|| fs::read_dir(&top));
+    let mut entries = ok(|| fs::read_dir_all(&top));
     entries.sort_by(|one, other| one.file_name().cmp(other.file_name()));
     let names: Vec<&str> = entries.iter().filter_map(|entry| entry.file_name().to_str()).collect();
     assert_eq!(names, ["b", "file", "link"]);
@@ -152,7 +152,7 @@ fn directories_are_made_listed_and_removed() {
     assert_eq!(entries[1].path(), top.join("file"));
     ok(|| fs::remove_dir_all(&top));
     assert!(!top.exists());
-    assert!(ok(|| fs::read_dir(dir.path())).is_empty());
+    assert!(ok(|| fs::read_dir_all(dir.path())).is_empty());
 }
 
 #[test]

@@ -210,7 +210,7 @@ fn every_function_on_paths_says_its_line() {
         started.start(line!(), fs::remove_file(&path));
         started.start(line!(), fs::rename(&path, path.join("no")));
         started.start(line!(), fs::copy(&path, path.join("no")));
-        started.start(line!(), fs::read_dir(&path));
+        started.start(line!(), fs::read_dir_all(&path));
         started.start(line!(), fs::create_dir_all(dir.path()));
         started.start(line!(), fs::remove_dir_all(&path));
         started.start(line!(), fs::open(&path));

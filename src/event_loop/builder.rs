@@ -190,6 +190,7 @@ impl Builder {
             mail: Mail::new(),
             pool,
             jobs: RefCell::new(crate::slots::Slots::new()),
+            unreferenced_jobs: Cell::new(0),
             #[cfg(feature = "async")]
             home: crate::event_loop::wake::Home::new(&shared)?,
             shared,

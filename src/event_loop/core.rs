@@ -59,6 +59,8 @@ pub(crate) struct Core {
     pub(crate) pool: Pool,
     /// Jobs that have not come back.
     pub(crate) jobs: RefCell<Jobs>,
+    /// Those of `jobs` that do not keep the loop alive.
+    pub(crate) unreferenced_jobs: Cell<usize>,
     pub(crate) shared: Arc<Shared>,
     /// `None` once the loop is torn down, so that nothing can be posted although handles live on.
     pub(crate) inbox: RefCell<Option<Receiver<Message>>>,

@@ -124,7 +124,7 @@ impl Core {
                 entry.label.at,
                 entry.name,
                 entry.bytes(),
-                true,
+                entry.referenced,
             ));
         }
     }

@@ -15,6 +15,7 @@ pub(crate) type Jobs = Slots<JobEntry>;
 pub(crate) struct JobEntry {
     pub(crate) label: Label,
     pub(crate) name: &'static str,
+    pub(crate) referenced: bool,
     /// Gone once the loop is torn down.
     complete: Option<Complete>,
 }
@@ -44,7 +45,7 @@ impl Core {
         let complete: Complete = Box::new(move |core, job| {
             complete(core, result_of::<T, W>(job));
         });
-        let entry = JobEntry { label, name, complete: Some(complete) };
+        let entry = JobEntry { label, name, referenced: true, complete: Some(complete) };
         let id = self.jobs.borrow_mut().insert(entry);
         match self.pool.submit(Job::new(id, lane, event::is_tracing(), work)) {
             Ok(()) => {
@@ -52,7 +53,7 @@ impl Core {
                 Some(id)
             }
             Err(error) => {
-                let entry = self.jobs.borrow_mut().remove(id);
+                let entry = self.take_job(id);
                 let error = Error::io("start a pool thread", error);
                 if let Some(complete) = entry.and_then(|entry| entry.complete) {
                     self.defer(label, move |core| complete(core, Err(error)));
@@ -70,18 +71,41 @@ impl Core {
         if let Ok(false) = cancelled {
             return false;
         }
-        let entry = self.jobs.borrow_mut().remove(id);
-        if let Some(JobEntry { label, name, complete: Some(complete) }) = entry {
+        let entry = self.take_job(id);
+        if let Some(JobEntry { label, name, complete: Some(complete), .. }) = entry {
             event::job_cancelled(number(id), name, label);
             self.defer(label, move |core| complete(core, Err(Error::cancelled())));
         }
         cancelled.unwrap_or_else(|payload| resume_unwind(payload))
     }
 
+    fn take_job(&self, id: JobId) -> Option<JobEntry> {
+        let entry = self.jobs.borrow_mut().remove(id)?;
+        if !entry.referenced {
+            self.unreferenced_jobs.set(self.unreferenced_jobs.get() - 1);
+        }
+        Some(entry)
+    }
+
+    /// Whether a job keeps the loop alive until it comes back, as it does from the start.
+    pub(crate) fn set_job_referenced(&self, id: JobId, referenced: bool) {
+        let mut jobs = self.jobs.borrow_mut();
+        let Some(entry) = jobs.get_mut(id) else { return };
+        if std::mem::replace(&mut entry.referenced, referenced) != referenced {
+            let count = self.unreferenced_jobs.get();
+            self.unreferenced_jobs.set(if referenced { count - 1 } else { count + 1 });
+        }
+    }
+
+    /// How many jobs keep the loop alive.
+    pub(crate) fn holding_jobs(&self) -> usize {
+        self.jobs.borrow().len() - self.unreferenced_jobs.get()
+    }
+
     pub(crate) fn complete_job(self: &Rc<Self>, job: Box<Job>) {
         self.counters.jobs.add(1);
-        let entry = self.jobs.borrow_mut().remove(job.id);
-        let Some(JobEntry { label, name, complete: Some(complete) }) = entry else { return };
+        let entry = self.take_job(job.id);
+        let Some(JobEntry { label, name, complete: Some(complete), .. }) = entry else { return };
         event::job_done(number(job.id), name, job.lane.name(), label, job.queued_and_ran());
         complete(self, Ok(job));
     }

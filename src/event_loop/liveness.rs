@@ -27,7 +27,7 @@ impl Core {
             || self.immediates.borrow().holding() > 0
             || self.sources.holding() > 0
             || self.mail.holding() > 0
-            || self.jobs.borrow().len() > 0
+            || self.holding_jobs() > 0
             || self.has_deferred()
             || !self.closing.borrow().is_empty()
             || self.frames.borrow().len() > 0

@@ -1,8 +1,7 @@
 //! Directories.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs::{self, FileType};
-use std::io;
 use std::panic::Location;
 use std::path::{Path, PathBuf};
 
@@ -12,9 +11,10 @@ use crate::request::Request;
 /// One entry of a directory.
 #[derive(Clone, Debug)]
 pub struct DirEntry {
-    path: PathBuf,
-    name: OsString,
-    file_type: FileType,
+    pub(super) path: PathBuf,
+    pub(super) inode: u64,
+    pub(super) file_type: FileType,
+    pub(super) depth: usize,
 }
 
 impl DirEntry {
@@ -23,27 +23,31 @@ impl DirEntry {
         &self.path
     }
 
-    /// The name alone.
-    pub fn file_name(&self) -> &OsStr {
-        &self.name
+    /// The same, without a copy.
+    pub fn into_path(self) -> PathBuf {
+        self.path
     }
 
-    /// What it is; a symbolic link is not followed.
+    /// The name alone.
+    pub fn file_name(&self) -> &OsStr {
+        // An entry is never `..`, and so has a name.
+        self.path.file_name().unwrap_or_default()
+    }
+
+    /// What it is; a symbolic link is one, unless links are followed.
     pub fn file_type(&self) -> FileType {
         self.file_type
     }
-}
 
-/// Reads a directory: its entries in no order, without `.` and `..`.
-///
-/// # Errors
-///
-/// As [`std::fs::read_dir`]: `NotFound`, `NotADirectory`, `PermissionDenied` and others.
-#[track_caller]
-pub fn read_dir(path: impl AsRef<Path>) -> Request<Vec<DirEntry>> {
-    on_path(Location::caller(), "list", path, |path| {
-        fs::read_dir(path)?.map(|entry| DirEntry::of(&entry?)).collect()
-    })
+    /// The number of its inode.
+    pub fn inode(&self) -> u64 {
+        self.inode
+    }
+
+    /// How far down a tree it is: 1 in the top directory.
+    pub fn depth(&self) -> usize {
+        self.depth
+    }
 }
 
 /// Creates a directory.
@@ -85,11 +89,4 @@ pub fn create_dir_all(path: impl AsRef<Path>) -> Request<()> {
 #[track_caller]
 pub fn remove_dir_all(path: impl AsRef<Path>) -> Request<()> {
     on_path(Location::caller(), "remove", path, |path| fs::remove_dir_all(path))
-}
-
-impl DirEntry {
-    fn of(entry: &fs::DirEntry) -> io::Result<DirEntry> {
-        let file_type = entry.file_type()?;
-        Ok(DirEntry { path: entry.path(), name: entry.file_name(), file_type })
-    }
 }

@@ -3,7 +3,7 @@
 //! Each function makes one [`Request`], and each request is one job on one pool thread, however
 //! many system calls it takes: the file is opened, read and closed in one go. Errors are those of
 //! [`std::fs`], with what was being done in front of the message. A [`ReadStream`] hands over a large
-//! file chunk by chunk.
+//! file chunk by chunk, and [`read_dir`] and [`walk`] directories batch by batch.
 //!
 //! ```
 //! # fn main() -> unspin::Result<()> {
@@ -25,12 +25,17 @@
 mod attributes;
 mod copy;
 mod dir;
+mod entries;
+#[cfg(feature = "async")]
+mod entries_futures;
 mod file;
 mod file_system;
 mod links;
+mod listing;
 mod opening;
 mod options;
 mod pipe;
+mod presence;
 #[cfg(feature = "async")]
 mod read_futures;
 mod read_stream;
@@ -38,6 +43,7 @@ mod reader;
 mod reading;
 mod temporary;
 mod vectored;
+mod walker;
 mod whole;
 
 use std::fs;
@@ -50,7 +56,8 @@ pub use attributes::{
     set_times, symlink_metadata,
 };
 pub use copy::{CopyOptions, Reflink, copy};
-pub use dir::{DirEntry, create_dir, create_dir_all, read_dir, remove_dir, remove_dir_all};
+pub use dir::{DirEntry, create_dir, create_dir_all, remove_dir, remove_dir_all};
+pub use entries::{Entries, WalkOptions, read_dir, read_dir_all, walk};
 pub use file::File;
 pub use file_system::{FileSystem, file_system};
 pub use links::{canonicalize, hard_link, read_link, symlink};

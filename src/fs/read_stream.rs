@@ -235,6 +235,23 @@ impl ReadStream {
         self.0.closed.get()
     }
 
+    /// Lets the loop end though it reads.
+    pub fn unref(&self) -> &ReadStream {
+        self.0.set_referenced(false);
+        self
+    }
+
+    /// Keeps the loop alive while it reads, as it does from the start.
+    pub fn ref_(&self) -> &ReadStream {
+        self.0.set_referenced(true);
+        self
+    }
+
+    /// Whether it keeps the loop alive while it reads.
+    pub fn has_ref(&self) -> bool {
+        self.0.presence.is_referenced()
+    }
+
     fn label(&self, at: At) -> Label {
         self.0.core.label(CallbackKind::Data, at)
     }

@@ -11,6 +11,7 @@ use crate::event_loop::core::Loop;
 use crate::event_loop::mail::Mailbox;
 use crate::event_loop::place::Place;
 use crate::fs::pipe::{Filled, Pipe};
+use crate::fs::presence::Presence;
 use crate::fs::read_stream::ReadStream;
 use crate::fs::reader::Reader;
 use crate::pool::Lane;
@@ -41,8 +42,7 @@ pub(super) struct Reading {
     pub(super) rest: RefCell<Option<crate::fs::read_futures::Chunk>>,
     abort: RefCell<Vec<AbortListener>>,
     paused: Cell<bool>,
-    /// A turn to deliver what waits was asked for.
-    has_turn: Cell<bool>,
+    pub(super) presence: Presence,
     pub(super) ended: Cell<bool>,
     pub(super) closed: Cell<bool>,
     handles: Cell<usize>,
@@ -82,7 +82,7 @@ impl Reading {
             rest: RefCell::new(None),
             abort: RefCell::new(Vec::new()),
             paused: Cell::new(false),
-            has_turn: Cell::new(false),
+            presence: Presence::default(),
             ended: Cell::new(false),
             closed: Cell::new(false),
             handles: Cell::new(0),
@@ -166,15 +166,17 @@ impl Reading {
         let label = self.label.with_kind(CallbackKind::Data);
         let reading = Rc::downgrade(self);
         let work = move || reader.run(&pipe, &bell);
-        self.core.submit(Lane::Fs, label, "read", work, move |_, result| {
+        let job = self.core.submit(Lane::Fs, label, "read", work, move |_, result| {
             if let Some(reading) = reading.upgrade() {
                 reading.came_back(result);
             }
         });
+        self.presence.job_began(&self.core, job);
     }
 
     /// The reader's thread is free again; what it read last may not have been told of.
     fn came_back(self: &Rc<Self>, result: Result<Option<Reader>>) {
+        self.presence.job_ended();
         if self.closed.get() {
             return;
         }
@@ -318,18 +320,16 @@ impl Reading {
         is_over
     }
 
-    /// Delivers in the next Poll, and keeps the loop alive until then.
     fn ask_for_a_turn(&self) {
-        if !self.closed.get() && !self.has_turn.replace(true) {
-            self.core.mail.count_holding(true);
-            self.core.mail.came(self.key);
+        if !self.closed.get() {
+            self.presence.ask_for_a_turn(&self.core, self.key);
         }
     }
 
-    fn turn_is_over(&self) {
-        if self.has_turn.replace(false) {
-            self.core.mail.count_holding(false);
-        }
+    pub(super) fn set_referenced(&self, referenced: bool) {
+        let op = if referenced { "ref" } else { "unref" };
+        event::resource(op, NAME, self.key.to_word(), self.label);
+        self.presence.set_referenced(&self.core, referenced);
     }
 
     pub(super) fn close(self: &Rc<Self>) {
@@ -351,7 +351,7 @@ impl Reading {
     /// Gives up the file, and what was read of it.
     fn let_go(&self) {
         self.pipe.stop();
-        self.turn_is_over();
+        self.presence.turn_is_over(&self.core);
         for listener in self.abort.take() {
             listener.remove();
         }
@@ -414,7 +414,7 @@ impl Handlers {
 
 impl Mailbox for Reading {
     fn deliver(self: Rc<Self>) {
-        self.turn_is_over();
+        self.presence.turn_is_over(&self.core);
         if !self.closed.get() {
             self.deliver_now();
         }
@@ -432,7 +432,7 @@ impl Mailbox for Reading {
             at: self.label.at,
             state: format!("{state} {}", self.path.display()).into(),
             bytes: self.pipe.bytes() + self.handlers.bytes(),
-            holds: self.has_turn.get(),
+            holds: self.presence.holds(),
         }
     }
 
