@@ -70,6 +70,15 @@ impl Core {
         self.causes.leave(None);
     }
 
+    /// The same for what may be met inside of a task: then it is one of the next turn's.
+    pub(crate) fn as_task(self: &Rc<Self>, label: Label, f: impl FnOnce() -> Result<()> + 'static) {
+        if self.causes.running().is_some() {
+            self.defer(label, move |core| core.task(label, f));
+        } else {
+            self.task(label, f);
+        }
+    }
+
     #[cold]
     fn enter_span(&self, label: Label) -> Box<EnteredSpan> {
         let phase = self.phase.get().name();

@@ -19,12 +19,15 @@ mod idle;
 mod kind;
 pub(crate) mod methods;
 mod pipe;
+mod pipeline;
 #[cfg(feature = "async")]
 mod poll;
 mod queue;
 mod read;
 mod readable;
 mod state;
+mod tee;
+mod transform;
 #[cfg(feature = "async")]
 mod wakers;
 mod writable;
@@ -37,6 +40,7 @@ pub(crate) use handlers::{Extras, OnError, OnStream};
 pub(crate) use kind::{Io, Kind};
 pub(crate) use methods::{byte_reader, byte_stream, byte_writer};
 pub use pipe::pipe;
+pub use pipeline::{Pipeline, pipeline};
 #[cfg(feature = "async")]
 pub use poll::Chunk;
 #[cfg(feature = "async")]
@@ -44,6 +48,8 @@ pub(crate) use poll::Side;
 pub(crate) use readable::closed_early;
 pub use readable::{Done, Readable, Reader};
 pub(crate) use state::{Facts, State};
+pub use tee::{Tee, tee};
+pub use transform::{Output, Transform};
 #[cfg(feature = "async")]
 pub(crate) use wakers::{Ticket, Wakers};
 pub use writable::Writable;

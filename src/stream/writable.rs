@@ -59,11 +59,13 @@ pub trait Writable: 'static {
     /// it has [drained](Writable::when_drained).
     fn write(&self, bytes: &[u8]) -> bool;
 
-    /// Calls `then` once, when what it has accepted is gone; never from inside a call of this
-    /// trait. If it fails or is closed first, `then` is dropped.
+    /// Calls `then` once, when what it has accepted is gone: asked for after a `write` that returned
+    /// `false`. Never from inside a call of this trait. If it fails or is closed first, `then` is
+    /// dropped.
     fn when_drained(&self, then: Box<dyn FnOnce()>);
 
-    /// Tells `done` when all was written after [`end`](Writable::end), or what came in between.
+    /// Tells `done` when all was written after [`end`](Writable::end), or what came in between: once,
+    /// perhaps from inside of `end` or `close`.
     #[track_caller]
     fn when_done(&self, done: Done);
 
