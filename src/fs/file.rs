@@ -1,5 +1,6 @@
 //! Open files.
 
+use std::fmt;
 use std::fs::{self, Metadata, Permissions};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -10,18 +11,23 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::fs::attributes::FileTimes;
+#[cfg(feature = "async")]
+use crate::fs::file_futures::Cursor;
 use crate::fs::vectored;
 use crate::pool::Lane;
 use crate::request::Request;
 use crate::sys;
 use crate::trace::At;
 
-/// An open file, read and written at offsets: there is no position that two requests could
-/// disagree about.
+/// An open file.
+///
+/// Its requests read and write at offsets, so that there is no position that two of them could
+/// disagree about. Awaited, it is a reader, a writer and a seeker of `futures-io` as well: those go by
+/// a position that each handle has for itself.
 ///
 /// Cloning it gives a second handle of the same open file. The file is closed when the last handle
-/// is gone and no request uses it: by [`close`](File::close) on the pool, else right where the
-/// handle is dropped.
+/// is gone and nothing uses it: by [`close`](File::close) on the pool, else right where the handle is
+/// dropped.
 ///
 /// ```
 /// # fn main() -> unspin::Result<()> {
@@ -37,13 +43,18 @@ use crate::trace::At;
 /// })
 /// # }
 /// ```
-#[derive(Clone, Debug)]
-pub struct File(pub(super) Arc<Inner>);
+#[derive(Clone)]
+pub struct File {
+    pub(super) inner: Arc<Inner>,
+    #[cfg(feature = "async")]
+    pub(super) cursor: Cursor,
+}
 
-#[derive(Debug)]
 pub(super) struct Inner {
     pub(super) file: fs::File,
     pub(super) path: PathBuf,
+    /// Where it was opened.
+    pub(super) at: At,
 }
 
 impl File {
@@ -168,10 +179,15 @@ impl File {
     /// As [`std::fs::File::metadata`].
     #[track_caller]
     pub fn metadata(&self) -> Request<Metadata> {
-        self.job(Location::caller(), "look at", fs::File::metadata)
+        self.look(Location::caller())
     }
 
-    /// Closes this handle on the pool: on some file systems closing takes a while.
+    pub(super) fn look(&self, at: At) -> Request<Metadata> {
+        self.job(at, "look at", fs::File::metadata)
+    }
+
+    /// Closes this handle on the pool: on some file systems closing takes a while. What was written
+    /// by its position and not flushed is written all the same.
     ///
     /// # Errors
     ///
@@ -179,30 +195,40 @@ impl File {
     /// [`sync_all`](File::sync_all) first where it matters.
     #[track_caller]
     pub fn close(self) -> Request<()> {
+        let inner = self.inner;
         Request::job(Location::caller(), Lane::Fs, "close", move || {
-            drop(self);
+            drop(inner);
             Ok(())
         })
     }
 
     /// The path it was opened by.
     pub fn path(&self) -> &Path {
-        &self.0.path
+        &self.inner.path
     }
 
     /// Takes over an open file, to be called by this path in errors.
+    #[track_caller]
     pub fn from_std(file: fs::File, path: impl Into<PathBuf>) -> File {
-        File(Arc::new(Inner { file, path: path.into() }))
+        File::of(Inner { file, path: path.into(), at: Location::caller() })
     }
 
-    /// Gives the file back, if this is its only handle and no request uses it; else a second
+    fn of(inner: Inner) -> File {
+        File {
+            inner: Arc::new(inner),
+            #[cfg(feature = "async")]
+            cursor: Cursor::default(),
+        }
+    }
+
+    /// Gives the file back, if this is its only handle and nothing uses it; else a second
     /// descriptor of the same open file.
     ///
     /// # Errors
     ///
     /// If this process can open no more.
     pub fn into_std(self) -> Result<fs::File> {
-        match Arc::try_unwrap(self.0) {
+        match Arc::try_unwrap(self.inner) {
             Ok(inner) => Ok(inner.file),
             Err(shared) => Ok(shared.file.try_clone()?),
         }
@@ -215,7 +241,8 @@ impl File {
         verb: &'static str,
         work: impl FnOnce() -> Result<(fs::File, PathBuf)> + Send + 'static,
     ) -> Request<File> {
-        Request::job(at, lane, verb, work).map(|(file, path)| File::from_std(file, path))
+        Request::job(at, lane, verb, work)
+            .map(move |(file, path)| File::of(Inner { file, path, at }))
     }
 
     fn job<T: Send + 'static>(
@@ -224,7 +251,7 @@ impl File {
         verb: &'static str,
         work: impl FnOnce(&fs::File) -> io::Result<T> + Send + 'static,
     ) -> Request<T> {
-        let inner = Arc::clone(&self.0);
+        let inner = Arc::clone(&self.inner);
         Request::job(at, Lane::Fs, verb, move || -> Result<T> {
             work(&inner.file)
                 .map_err(|error| Error::io(format!("{verb} {}", inner.path.display()), error))
@@ -232,9 +259,16 @@ impl File {
     }
 }
 
+impl fmt::Debug for File {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { file, path, .. } = &*self.inner;
+        f.debug_struct("File").field("path", path).field("fd", &file.as_fd()).finish()
+    }
+}
+
 impl AsFd for File {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.file.as_fd()
+        self.inner.file.as_fd()
     }
 }
 

@@ -3,7 +3,7 @@
 //! Each function makes one [`Request`], and each request is one job on one pool thread, however
 //! many system calls it takes: the file is opened, read and closed in one go. Errors are those of
 //! [`std::fs`], with what was being done in front of the message. A [`ReadStream`] hands over a large
-//! file chunk by chunk, and [`read_dir`] and [`walk`] directories batch by batch.
+//! file chunk by chunk, a [`WriteStream`] takes one, and [`read_dir`] and [`walk`] directories batch by batch.
 //!
 //! ```
 //! # fn main() -> unspin::Result<()> {
@@ -29,6 +29,8 @@ mod entries;
 #[cfg(feature = "async")]
 mod entries_futures;
 mod file;
+#[cfg(feature = "async")]
+mod file_futures;
 mod file_system;
 mod links;
 mod listing;
@@ -45,6 +47,11 @@ mod temporary;
 mod vectored;
 mod walker;
 mod whole;
+#[cfg(feature = "async")]
+mod write_futures;
+mod write_stream;
+mod writer;
+mod writing;
 
 use std::fs;
 use std::io::{self, Write};
@@ -66,6 +73,7 @@ pub use options::{OpenOptions, create, open};
 pub use read_futures::Chunk;
 pub use read_stream::{ReadOptions, ReadStream, read_stream};
 pub use temporary::{create_temp_dir, create_temp_file};
+pub use write_stream::{WriteOptions, WriteStream, write_stream};
 
 use crate::error::{Error, Result};
 use crate::pool::Lane;

@@ -118,7 +118,11 @@ impl Reading {
         Some(Chunk { pipe, buffer: filled.buffer, start: 0, end })
     }
 
-    fn poll_read(self: &Rc<Self>, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<Result<usize>> {
+    pub(super) fn poll_read(
+        self: &Rc<Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<Result<usize>> {
         if buffer.is_empty() {
             return Poll::Ready(Ok(0));
         }

@@ -103,11 +103,15 @@ impl ReadOptions {
     /// If no loop is running on this thread.
     #[track_caller]
     pub fn stream_of(&self, file: &File) -> ReadStream {
-        self.stream_at(Location::caller(), |span, size| Reader::of_file(&file.0, span, size))
+        self.stream_at(Location::caller(), |span, size| Reader::of_file(&file.inner, span, size))
     }
 
     #[track_caller]
-    fn stream_at(&self, at: At, reader: impl FnOnce(Span, usize) -> Reader) -> ReadStream {
+    pub(super) fn stream_at(
+        &self,
+        at: At,
+        reader: impl FnOnce(Span, usize) -> Reader,
+    ) -> ReadStream {
         let core = current();
         let label = core.label(CallbackKind::Data, at);
         let reader = reader(self.span, self.chunk_size);
@@ -125,7 +129,7 @@ impl File {
     #[track_caller]
     pub fn read_stream(&self) -> ReadStream {
         ReadOptions::new()
-            .stream_at(Location::caller(), |span, size| Reader::of_file(&self.0, span, size))
+            .stream_at(Location::caller(), |span, size| Reader::of_file(&self.inner, span, size))
     }
 }
 

@@ -15,6 +15,8 @@ use crate::pool::{JobId, Lane};
 use crate::promise::Promise;
 use crate::trace::{At, CallbackKind, Label};
 
+#[cfg(feature = "async")]
+pub(crate) use future::RequestFuture;
 pub(crate) use stop::Stop;
 
 /// An operation that has not begun: a file read, a connect.
