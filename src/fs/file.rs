@@ -54,6 +54,7 @@ pub(super) struct Inner {
     pub(super) file: fs::File,
     pub(super) path: PathBuf,
     /// Where it was opened.
+    #[cfg_attr(not(feature = "async"), expect(dead_code, reason = "shown for what is awaited"))]
     pub(super) at: At,
 }
 
