@@ -75,6 +75,8 @@ pub mod stream;
 
 pub mod pipes;
 
+mod watch;
+
 mod descriptor;
 pub mod fs;
 pub mod signal;

@@ -75,6 +75,12 @@ pub use read_stream::{ReadOptions, ReadStream, read_stream};
 pub use temporary::{create_temp_dir, create_temp_file};
 pub use write_stream::{WriteOptions, WriteStream, write_stream};
 
+#[cfg(feature = "async")]
+pub use crate::watch::WatchEvents;
+pub use crate::watch::{
+    WatchEvent, WatchKind, WatchOptions, Watcher, poll_watch, watch, watch_once,
+};
+
 use crate::error::{Error, Result};
 use crate::pool::Lane;
 use crate::request::{Request, Stop};

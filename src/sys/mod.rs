@@ -8,6 +8,7 @@ pub(crate) mod datagram;
 pub(crate) mod fd;
 pub(crate) mod file;
 pub(crate) mod file_times;
+pub(crate) mod inotify;
 pub(crate) mod name;
 pub(crate) mod passing;
 pub(crate) mod path;

@@ -67,6 +67,8 @@ pub enum CallbackKind {
     Signal,
     /// A watched descriptor is ready.
     Ready,
+    /// Something happened to a watched file.
+    Change,
     /// A signal is aborted.
     Abort,
     /// Something failed.
@@ -81,7 +83,7 @@ pub enum CallbackKind {
 
 impl CallbackKind {
     /// In the order of their discriminants.
-    const ALL: [CallbackKind; 29] = [
+    const ALL: [CallbackKind; 30] = [
         CallbackKind::Main,
         CallbackKind::Enter,
         CallbackKind::Timeout,
@@ -106,6 +108,7 @@ impl CallbackKind {
         CallbackKind::Message,
         CallbackKind::Signal,
         CallbackKind::Ready,
+        CallbackKind::Change,
         CallbackKind::Abort,
         CallbackKind::Error,
         CallbackKind::Close,
@@ -140,6 +143,7 @@ impl CallbackKind {
             CallbackKind::Message => "message",
             CallbackKind::Signal => "signal",
             CallbackKind::Ready => "ready",
+            CallbackKind::Change => "change",
             CallbackKind::Abort => "abort",
             CallbackKind::Error => "error",
             CallbackKind::Close => "close",

@@ -30,6 +30,8 @@ pub enum ResourceKind {
     Signal,
     /// A watched descriptor of somebody else's.
     Descriptor,
+    /// A watcher of files, or a loop's queue of what happens to them.
+    FileWatcher,
     /// A datagram socket.
     DatagramSocket,
     /// One end of a message channel.
@@ -58,6 +60,7 @@ impl ResourceKind {
             ResourceKind::Stream => "stream",
             ResourceKind::Signal => "signal watcher",
             ResourceKind::Descriptor => "descriptor",
+            ResourceKind::FileWatcher => "file watcher",
             ResourceKind::DatagramSocket => "datagram socket",
             ResourceKind::Port => "port",
             ResourceKind::Deferred => "deferred callback",

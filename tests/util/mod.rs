@@ -21,6 +21,7 @@ pub mod net;
 pub mod poll;
 pub mod signals;
 pub mod udp;
+pub mod watch;
 
 /// Words in the order in which callbacks said them.
 #[derive(Clone, Default)]
