@@ -151,7 +151,7 @@ impl Hub {
         for _ in 0..READS {
             match self.inotify.read(buffer) {
                 Ok(length) => {
-                    Notice::all(&buffer[..length]).for_each(|notice| self.hand_out(&notice))
+                    Notice::all(&buffer[..length]).for_each(|notice| self.hand_out(&notice));
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
