@@ -263,6 +263,7 @@ impl Watching {
         self.on_event.is_filled() || self.is_request()
     }
 
+    #[cfg(feature = "async")]
     pub(super) fn has_handler(&self) -> bool {
         self.on_event.is_filled()
     }
