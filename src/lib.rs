@@ -24,8 +24,8 @@
 //!
 //! * Time and queues: [`set_timeout`], [`set_interval`], [`set_timer`], [`set_immediate`],
 //!   [`next_tick`], [`queue_microtask`], [`request_frame`].
-//! * I/O: [`net`] for sockets, [`fs`] for files, [`pipes`] for pipes, [`signal`] for signals,
-//!   [`watch_fd`] for what another library has open; [`Request`] is what every one-shot operation
+//! * I/O: [`net`] for sockets, [`fs`] for files, [`pipes`] for pipes, [`process`] for other programs,
+//!   [`signal`] for signals, [`watch_fd`] for what another library has open; [`Request`] is what every one-shot operation
 //!   returns, [`Handler`] what a stream calls.
 //! * The end: [`exit`], [`stop`], [`on_uncaught`], [`before_exit`], [`on_exit`]; who keeps the loop
 //!   alive: [`why_alive`], [`KeepAlive`].
@@ -82,6 +82,7 @@ pub mod fs;
 pub mod signal;
 
 pub mod net;
+pub mod process;
 
 pub use abort::{AbortController, AbortListener, AbortSignal};
 pub use descriptor::{FdWatcher, Interest, Ready, watch_fd};

@@ -267,7 +267,17 @@ impl<S: ByteStream> Flow<S> {
         self.emit(kind, &stream, |handler, stream| handler.close(stream), |extras| &extras.close);
         self.state.clear(Facts::HAS_READER);
         self.tell_joined();
+        let then = self.handlers.extras().map(|extras| extras.after_close.take());
         self.core.drop_value(self.label, self.handlers.retire());
+        then.into_iter().flatten().for_each(|then| then());
+    }
+
+    /// Calls `then` when the close was told. A stream of which that was told already has no use for
+    /// it.
+    pub(crate) fn after_close(&self, then: impl FnOnce() + 'static) {
+        if let Some(extras) = self.handlers.extras_to_fill() {
+            extras.after_close.borrow_mut().push(Box::new(then));
+        }
     }
 
     /// Called when a handle is dropped: the last one takes an unowned stream with it, once what

@@ -31,6 +31,8 @@ pub(crate) struct Extras<S> {
     /// Who joined its two sides, and is told how they end.
     pub(crate) readers: RefCell<Vec<Done>>,
     pub(crate) writers: RefCell<Vec<Done>>,
+    /// What else waits for the close.
+    pub(crate) after_close: RefCell<Vec<Box<dyn FnOnce()>>>,
     /// What it failed with, for them.
     pub(crate) failure: RefCell<Option<Error>>,
 }
@@ -87,7 +89,7 @@ impl<S> Extras<S> {
         let closures = (self.end.retire(), self.drain.retire(), self.idle.retire());
         let last = (self.error.retire(), self.close.retire());
         let joined = (self.after_drain.take(), self.readers.take(), self.writers.take());
-        (closures, last, joined)
+        (closures, last, joined, self.after_close.take())
     }
 
     fn bytes(&self) -> usize {
@@ -111,6 +113,7 @@ impl<S> Default for Extras<S> {
             after_drain: RefCell::default(),
             readers: RefCell::default(),
             writers: RefCell::default(),
+            after_close: RefCell::default(),
             failure: RefCell::default(),
         }
     }

@@ -12,10 +12,12 @@ pub(crate) mod inotify;
 pub(crate) mod name;
 pub(crate) mod passing;
 pub(crate) mod path;
+pub(crate) mod process;
 pub(crate) mod resolve;
 pub(crate) mod signal;
 pub(crate) mod sigpipe;
 pub(crate) mod socket;
+pub(crate) mod spawn;
 pub(crate) mod temporary;
 pub(crate) mod usage;
 #[cfg(feature = "async")]

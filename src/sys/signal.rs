@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::ffi::{c_int, c_void};
 use std::io;
 use std::mem;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -76,6 +77,12 @@ impl Watch {
     /// How often it was caught since the process began; it wraps.
     pub(crate) fn count(&self) -> usize {
         CAUGHT[self.0 as usize].count.load(Ordering::Acquire)
+    }
+
+    /// A descriptor of one's own that is an edge whenever a signal is caught.
+    pub(crate) fn ear(&self) -> io::Result<OwnedFd> {
+        // SAFETY: it was opened before there was a watch, and it is never closed.
+        unsafe { BorrowedFd::borrow_raw(bell()) }.try_clone_to_owned()
     }
 }
 

@@ -65,6 +65,8 @@ pub enum CallbackKind {
     Message,
     /// A signal of the system came.
     Signal,
+    /// A child process has ended.
+    Child,
     /// A watched descriptor is ready.
     Ready,
     /// Something happened to a watched file.
@@ -83,7 +85,7 @@ pub enum CallbackKind {
 
 impl CallbackKind {
     /// In the order of their discriminants.
-    const ALL: [CallbackKind; 30] = [
+    const ALL: [CallbackKind; 31] = [
         CallbackKind::Main,
         CallbackKind::Enter,
         CallbackKind::Timeout,
@@ -107,6 +109,7 @@ impl CallbackKind {
         CallbackKind::Idle,
         CallbackKind::Message,
         CallbackKind::Signal,
+        CallbackKind::Child,
         CallbackKind::Ready,
         CallbackKind::Change,
         CallbackKind::Abort,
@@ -142,6 +145,7 @@ impl CallbackKind {
             CallbackKind::Idle => "idle",
             CallbackKind::Message => "message",
             CallbackKind::Signal => "signal",
+            CallbackKind::Child => "child",
             CallbackKind::Ready => "ready",
             CallbackKind::Change => "change",
             CallbackKind::Abort => "abort",

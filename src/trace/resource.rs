@@ -28,6 +28,8 @@ pub enum ResourceKind {
     Stream,
     /// A watcher of signals, or a loop's way to hear of them.
     Signal,
+    /// A child process.
+    Child,
     /// A watched descriptor of somebody else's.
     Descriptor,
     /// A watcher of files, or a loop's queue of what happens to them.
@@ -59,6 +61,7 @@ impl ResourceKind {
             ResourceKind::Listener => "listener",
             ResourceKind::Stream => "stream",
             ResourceKind::Signal => "signal watcher",
+            ResourceKind::Child => "child process",
             ResourceKind::Descriptor => "descriptor",
             ResourceKind::FileWatcher => "file watcher",
             ResourceKind::DatagramSocket => "datagram socket",

@@ -154,3 +154,14 @@ pub fn stdout(output: &Output) -> String {
 pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
+
+/// Runs all tests of this binary but this one again, in a process that hears of its children's ends
+/// by signals.
+#[track_caller]
+pub fn again_without_pidfd(this: &str) {
+    let binary = env::current_exe().expect("a test knows its binary");
+    let mut again = Command::new(binary);
+    let output = again.args(["--skip", this]).env("UNSPIN_PIDFD", "0").output();
+    let output = output.expect("a test binary can be run");
+    assert!(output.status.success(), "{}", stdout(&output));
+}

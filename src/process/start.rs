@@ -1,0 +1,122 @@
+//! From a command to a child.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::ffi::{CString, OsStr, OsString};
+use std::io::{self, ErrorKind};
+use std::mem;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::sync::OnceLock;
+
+use crate::error::{Error, Result};
+use crate::event_loop::core::Loop;
+use crate::process::child::Child;
+use crate::process::command::Command;
+use crate::process::running::{Ear, Running};
+use crate::process::stdio::Arranged;
+use crate::sys::signal::Watch;
+use crate::sys::spawn::{self, Failure, Plan, Step};
+use crate::trace::Label;
+
+/// Where programs are looked for if the child's environment does not say: as `execvp` has it.
+const PATH: &str = "/bin:/usr/bin";
+
+pub(super) fn start(core: &Loop, label: Label, mut command: Command) -> Result<Child> {
+    let program = command.program.to_string_lossy().into_owned();
+    let in_context = |error| Error::io(format!("start {program}"), error);
+    if let Some(reason) = command.abort.as_ref().and_then(|signal| signal.reason()) {
+        return Err(Error::aborted(Some(reason)));
+    }
+    let mut arranged = Arranged::default();
+    for (number, stdio) in mem::take(&mut command.stdio) {
+        arranged.add(core, label, number, stdio)?;
+    }
+    let mut plan = plan(&command).map_err(in_context)?;
+    plan.descriptors = mem::take(&mut arranged.descriptors);
+
+    // Before there is a child whose end could be missed.
+    let watch = if uses_pidfd() { None } else { Some(watch().map_err(in_context)?) };
+    let spawned = spawn::spawn(&plan, watch.is_none())
+        .map_err(|failure| in_context(explained(failure, &command)))?;
+    let ear = match spawned.pidfd {
+        Some(pidfd) => Ok(Ear::of_pidfd(pidfd)),
+        None => watch.map_or_else(self::watch, Ok).and_then(Ear::of_signals),
+    };
+    let running = Running::attach(core, label, &command, program, spawned.pid, ear)?;
+    Ok(Child::new(running, arranged.pipes))
+}
+
+fn watch() -> io::Result<Watch> {
+    Watch::new(libc::SIGCHLD)
+}
+
+/// Kernels before 5.3 have none; the way for those can be asked for, so that it is tried.
+fn uses_pidfd() -> bool {
+    static USES: OnceLock<bool> = OnceLock::new();
+    *USES.get_or_init(|| env::var_os("UNSPIN_PIDFD").is_none_or(|value| value != "0"))
+}
+
+/// Says which step it was, where it was not the program itself.
+fn explained(Failure { step, error }: Failure, command: &Command) -> io::Error {
+    let what = match step {
+        Step::Child | Step::Program => return error,
+        Step::Session => "begin a session".to_owned(),
+        Step::Descriptors => "arrange its descriptors".to_owned(),
+        Step::Directory => {
+            format!("in {}", command.directory.clone().unwrap_or_default().display())
+        }
+        Step::User => "change the user".to_owned(),
+    };
+    io::Error::new(error.kind(), format!("{what}: {error}"))
+}
+
+fn plan(command: &Command) -> io::Result<Plan> {
+    let environment = environment(command);
+    let path = environment.get(OsStr::new("PATH")).map_or(OsStr::new(PATH), |path| path);
+    let argv0 = command.argv0.as_ref().unwrap_or(&command.program);
+    let arguments = std::iter::once(argv0).chain(&command.arguments);
+    Ok(Plan {
+        candidates: candidates(&command.program, path)?,
+        arguments: arguments.map(|argument| c_string(argument)).collect::<io::Result<_>>()?,
+        environment: environment.iter().map(variable).collect::<io::Result<_>>()?,
+        directory: command.directory.as_ref().map(|path| c_string(path.as_os_str())).transpose()?,
+        uid: command.uid,
+        gid: command.gid,
+        groups: command.groups.clone(),
+        new_session: command.detached,
+        descriptors: Vec::new(),
+    })
+}
+
+fn environment(command: &Command) -> BTreeMap<OsString, OsString> {
+    let inherited = command.inherits_environment.then(env::vars_os);
+    let mut environment: BTreeMap<_, _> = inherited.into_iter().flatten().collect();
+    for (name, value) in &command.environment {
+        match value {
+            Some(value) => environment.insert(name.clone(), value.clone()),
+            None => environment.remove(name),
+        };
+    }
+    environment
+}
+
+fn variable((name, value): (&OsString, &OsString)) -> io::Result<CString> {
+    c_string(&OsString::from_vec([name.as_bytes(), b"=", value.as_bytes()].concat()))
+}
+
+/// The paths at which a program may be.
+fn candidates(program: &OsStr, path: &OsStr) -> io::Result<Vec<CString>> {
+    let name = program.as_bytes();
+    if name.is_empty() {
+        return Err(ErrorKind::NotFound.into());
+    }
+    if name.contains(&b'/') {
+        return Ok(vec![c_string(program)?]);
+    }
+    env::split_paths(path).map(|folder| c_string(folder.join(program).as_os_str())).collect()
+}
+
+fn c_string(text: &OsStr) -> io::Result<CString> {
+    CString::new(text.as_bytes())
+        .map_err(|_| io::Error::new(ErrorKind::InvalidInput, "a zero byte in what it is given"))
+}
