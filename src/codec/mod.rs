@@ -41,7 +41,7 @@
 //! # }
 //! ```
 //!
-//! `stream::lines` and `stream::framed` do this
+//! [`stream::lines`](crate::stream::lines()) and [`stream::framed`](crate::stream::framed()) do this
 //! for any source, with callbacks or awaited.
 
 mod delimiter;

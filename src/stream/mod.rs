@@ -11,12 +11,18 @@
 //! * Until a data handler is installed, the handles own the stream; then the loop does, until it
 //!   is closed.
 
+mod decoded;
+#[cfg(feature = "async")]
+mod decoded_futures;
 mod flow;
+mod framed;
 #[cfg(feature = "async")]
 pub(crate) mod futures;
 mod handlers;
 mod idle;
+mod items;
 mod kind;
+mod lines;
 pub(crate) mod methods;
 mod pipe;
 mod pipeline;
@@ -34,10 +40,12 @@ mod writable;
 mod write;
 
 pub(crate) use flow::Flow;
+pub use framed::{Framed, framed};
 #[cfg(feature = "async")]
 pub(crate) use futures::Waiting;
 pub(crate) use handlers::{Extras, OnError, OnStream};
 pub(crate) use kind::{Io, Kind};
+pub use lines::{Lines, lines, lines_of};
 pub(crate) use methods::{byte_reader, byte_stream, byte_writer};
 pub use pipe::pipe;
 pub use pipeline::{Pipeline, pipeline};

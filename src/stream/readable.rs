@@ -184,8 +184,23 @@ impl fmt::Debug for Done {
 
 /// What ends a reader or a writer whose stream was closed under it.
 pub(crate) fn closed_early() -> Error {
-    Error::new(io::Error::new(ErrorKind::NotConnected, "the stream was closed before its end"))
+    Error::new(io::Error::new(ErrorKind::NotConnected, ClosedEarly))
 }
+
+pub(super) fn is_closed_early(error: &Error) -> bool {
+    error.downcast_ref::<ClosedEarly>().is_some()
+}
+
+#[derive(Debug)]
+struct ClosedEarly;
+
+impl fmt::Display for ClosedEarly {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the stream was closed before its end")
+    }
+}
+
+impl std::error::Error for ClosedEarly {}
 
 impl<S: ByteStream> Flow<S> {
     pub(crate) fn attach_reader(self: &Rc<Self>, reader: Reader) {
