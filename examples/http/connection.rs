@@ -1,0 +1,413 @@
+//! One client: its requests, answered one after the other.
+
+use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use unspin::fs::{ReadOptions, ReadStream};
+use unspin::net::TcpStream;
+use unspin::{Handler, spawn_blocking};
+
+use crate::body::Body;
+use crate::closing::Guests;
+use crate::date::Today;
+use crate::file::{Found, Wish, find, path_of};
+use crate::request::{self, Head, Length, Method};
+use crate::response::{Refusal, Then, begin, end, header, length, plain};
+
+/// Responses are sent when there are so many bytes of them, or no more requests.
+const FULL: usize = 64 * 1024;
+
+/// A client that sends nothing, and takes nothing, for so long is closed.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A request has to be there as a whole after this time, however busily it drips.
+const LONGEST_REQUEST: Duration = Duration::from_secs(30);
+
+/// What is still read of a client that gets no more responses: to close with bytes unread would be a
+/// reset, which may overtake the last response.
+const MOST_IGNORED: usize = 1 << 20;
+
+const HELLO: &[u8] = b"hello, world\n";
+
+/// What all connections share.
+pub(crate) struct Server {
+    root: PathBuf,
+    today: RefCell<Today>,
+    /// Empty between two connections' turns.
+    out: Cell<Vec<u8>>,
+    pub(crate) guests: Guests,
+}
+
+impl Server {
+    pub(crate) fn new(root: PathBuf) -> Server {
+        let (today, out) = (RefCell::default(), Cell::default());
+        Server { root, today, out, guests: Guests::default() }
+    }
+}
+
+pub(crate) struct Connection {
+    server: Rc<Server>,
+    stream: TcpStream,
+    state: RefCell<State>,
+}
+
+#[derive(Default)]
+struct State {
+    stage: Stage,
+    /// What came and is not looked at yet.
+    input: Vec<u8>,
+    /// When the request that is coming began.
+    since: Option<Duration>,
+    ended: bool,
+    ignored: usize,
+}
+
+#[derive(Default)]
+enum Stage {
+    #[default]
+    Head,
+    /// The body of a request, which is echoed or skipped.
+    Body(Box<(Body, Answer)>),
+    /// A file is looked for, or sent.
+    File(Option<ReadStream>),
+    /// No more requests are answered.
+    Over,
+}
+
+/// What a request gets once its body is there.
+enum Answer {
+    Hello { with_body: bool, then: Then },
+    Echo { then: Then },
+    Status { status: &'static str, with_body: bool, then: Then },
+    File { path: PathBuf, wish: Wish, then: Then },
+}
+
+/// Why no more requests are answered for now.
+#[derive(PartialEq)]
+enum Stopped {
+    Incomplete,
+    Full,
+    File,
+    Over,
+}
+
+impl Connection {
+    pub(crate) fn serve(server: &Rc<Server>, stream: TcpStream, peer: SocketAddr) {
+        server.guests.came(&stream, peer);
+        // Requests that were sent before the client's end are answered as well.
+        stream.allow_half_open(true);
+        // It fails on a connection that is gone again, and that is told otherwise.
+        let _ = stream.set_nodelay(true);
+        stream.set_idle_timeout(Some(PATIENCE));
+        let server = Rc::clone(server);
+        let connection = Connection { server, stream: stream.clone(), state: RefCell::default() };
+        stream.handle(Guest { connection: Rc::new(connection), peer });
+    }
+
+    /// Answers the requests in `input`, and returns how many bytes that were.
+    fn answer_all(self: &Rc<Self>, state: &mut State, input: &[u8]) -> usize {
+        let mut out = self.server.out.take();
+        let mut used = 0;
+        let stopped = loop {
+            match self.step(state, &input[used..], &mut out) {
+                Ok(Some(taken)) => used += taken,
+                Ok(None) => break Stopped::Incomplete,
+                Err(refusal) => {
+                    let mut today = self.server.today.borrow_mut();
+                    plain(&mut out, refusal.status(), today.text(), Then::Close, true);
+                    state.stage = Stage::Over;
+                }
+            }
+            match state.stage {
+                Stage::Over => break Stopped::Over,
+                Stage::File(_) => break Stopped::File,
+                _ => {}
+            }
+            if out.len() >= FULL && !self.send(&mut out) {
+                break Stopped::Full;
+            }
+        };
+        self.send(&mut out);
+        self.server.out.set(out);
+        state.since = match stopped {
+            Stopped::Incomplete if used < input.len() || matches!(state.stage, Stage::Body(_)) => {
+                state.since.or_else(|| Some(unspin::now()))
+            }
+            _ => None,
+        };
+        if stopped == Stopped::Over || stopped == Stopped::Incomplete && state.ended {
+            self.stream.end();
+        }
+        used
+    }
+
+    /// Takes a head or a part of a body; `None` if it takes more bytes to go on.
+    fn step(
+        self: &Rc<Self>,
+        state: &mut State,
+        input: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<Option<usize>, Refusal> {
+        if let Stage::Body(coming) = &mut state.stage {
+            let taken = coming.0.take(input)?;
+            if !coming.0.is_complete() {
+                return if taken > 0 { Ok(Some(taken)) } else { Ok(None) };
+            }
+            if let Stage::Body(coming) = std::mem::take(&mut state.stage) {
+                let (body, answer) = *coming;
+                state.stage = self.answer(answer, &body.bytes, out);
+            }
+            return Ok(Some(taken));
+        }
+        // A line end before a request is allowed.
+        if let [b'\r' | b'\n', ..] = input {
+            return Ok(Some(1));
+        }
+        if input.is_empty() {
+            return Ok(None);
+        }
+        let Some(head) = request::parse(input)? else { return Ok(None) };
+        let answer = self.choose(&head);
+        state.stage = if head.body == Length::Known(0) {
+            self.answer(answer, &[], out)
+        } else {
+            let body = Body::new(head.body, matches!(answer, Answer::Echo { .. }))?;
+            if head.awaits_continue {
+                out.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+            }
+            Stage::Body(Box::new((body, answer)))
+        };
+        Ok(Some(head.length))
+    }
+
+    fn choose(&self, head: &Head<'_>) -> Answer {
+        let then = if head.keeps_alive { Then::KeepAlive } else { Then::Close };
+        let with_body = head.method != Method::Head;
+        let status = |status| Answer::Status { status, with_body, then };
+        match (head.method, head.target) {
+            (Method::Get | Method::Head, "/") => Answer::Hello { with_body, then },
+            (Method::Post, "/echo") => Answer::Echo { then },
+            (Method::Get | Method::Head, target) => match path_of(&self.server.root, target) {
+                Some(path) => Answer::File { path, wish: Wish::of(head, with_body), then },
+                None => status("404 Not Found"),
+            },
+            _ => status("405 Method Not Allowed"),
+        }
+    }
+
+    /// Writes the response, or begins to look for the file that it is.
+    fn answer(self: &Rc<Self>, answer: Answer, body: &[u8], out: &mut Vec<u8>) -> Stage {
+        let mut today = self.server.today.borrow_mut();
+        let then = match answer {
+            Answer::Hello { with_body, then } => {
+                begin(out, "200 OK", today.text(), then);
+                header(out, "Content-Type", "text/plain");
+                header(out, "Content-Length", "13");
+                end(out);
+                if with_body {
+                    out.extend_from_slice(HELLO);
+                }
+                then
+            }
+            Answer::Echo { then } => {
+                begin(out, "200 OK", today.text(), then);
+                header(out, "Content-Type", "application/octet-stream");
+                length(out, body.len() as u64);
+                end(out);
+                out.extend_from_slice(body);
+                then
+            }
+            Answer::Status { status, with_body, then } => {
+                plain(out, status, today.text(), then, with_body);
+                then
+            }
+            Answer::File { path, wish, then } => {
+                self.look_for(path, wish, then);
+                return Stage::File(None);
+            }
+        };
+        stage_after(then)
+    }
+
+    fn send(&self, out: &mut Vec<u8>) -> bool {
+        if out.is_empty() {
+            return true;
+        }
+        let room = self.stream.write(out);
+        out.clear();
+        if out.capacity() > 4 * FULL {
+            *out = Vec::new();
+        }
+        room
+    }
+
+    fn look_for(self: &Rc<Self>, path: PathBuf, wish: Wish, then: Then) {
+        // What the client sends ahead waits in the system, and then in the client.
+        self.stream.pause();
+        let connection = Rc::clone(self);
+        let root = self.server.root.clone();
+        spawn_blocking(move || find(&root, &path)).callback(move |found| match found {
+            Ok(Ok(found)) => connection.send_file(&found, &wish, then),
+            _ => {
+                let mut out = Vec::new();
+                let mut today = connection.server.today.borrow_mut();
+                plain(&mut out, "404 Not Found", today.text(), then, wish.with_body);
+                drop(today);
+                connection.stream.write_owned(out);
+                connection.file_done(then);
+            }
+        });
+    }
+
+    fn send_file(self: &Rc<Self>, found: &Found, wish: &Wish, then: Then) {
+        if self.stream.is_closed() {
+            return;
+        }
+        let mut head = Vec::new();
+        let mut today = self.server.today.borrow_mut();
+        let bytes = wish.answer(found, &mut head, today.text(), then);
+        drop(today);
+        if bytes.is_empty() {
+            self.stream.write_owned(head);
+            return self.file_done(then);
+        }
+        let left = Cell::new(bytes.end - bytes.start);
+        let reading = ReadOptions::new().range(bytes).stream(&found.path);
+        let head = Cell::new(head);
+        let (connection, at_end) = (Rc::clone(self), Rc::clone(self));
+        let left = Rc::new(left);
+        let left_at_end = Rc::clone(&left);
+        reading.on_data(move |reading, chunk| {
+            left.set(left.get().saturating_sub(chunk.len() as u64));
+            // The head and the first bytes in one segment.
+            connection.stream.cork();
+            connection.stream.write_owned(head.take());
+            if !connection.stream.write(chunk) {
+                reading.pause();
+            }
+        });
+        reading.on_end(move |_| match left_at_end.get() {
+            0 => at_end.file_done(then),
+            // The file was cut off. The client counts bytes, and sees that.
+            _ => at_end.stream.close(),
+        });
+        let at_error = Rc::clone(self);
+        reading.on_error(move |_, _| at_error.stream.close());
+        self.state.borrow_mut().stage = Stage::File(Some(reading));
+    }
+
+    fn file_done(self: &Rc<Self>, then: Then) {
+        let mut state = self.state.borrow_mut();
+        // Dropped where nothing is borrowed.
+        let reading = std::mem::replace(&mut state.stage, stage_after(then));
+        if let Stage::Over = state.stage {
+            self.stream.end();
+        }
+        drop(state);
+        drop(reading);
+        self.stream.resume();
+        self.go_on();
+    }
+
+    /// Goes on with what is kept.
+    fn go_on(self: &Rc<Self>) {
+        let mut state = self.state.borrow_mut();
+        if let Stage::File(_) | Stage::Over = state.stage {
+            return;
+        }
+        let mut input = std::mem::take(&mut state.input);
+        let used = self.answer_all(&mut state, &input);
+        if used < input.len() {
+            input.drain(..used);
+            state.input = input;
+        }
+    }
+
+    fn received(self: &Rc<Self>, chunk: &[u8]) {
+        let mut state = self.state.borrow_mut();
+        if let Stage::Over = state.stage {
+            state.ignored += chunk.len();
+            if state.ignored > MOST_IGNORED {
+                self.stream.close();
+            }
+            return;
+        }
+        if state.since.is_some_and(|since| unspin::now() - since > LONGEST_REQUEST) {
+            return self.time_out(&mut state);
+        }
+        if !state.input.is_empty() || matches!(state.stage, Stage::File(_)) {
+            state.input.extend_from_slice(chunk);
+            drop(state);
+            return self.go_on();
+        }
+        let used = self.answer_all(&mut state, chunk);
+        state.input.extend_from_slice(&chunk[used..]);
+    }
+
+    fn time_out(&self, state: &mut State) {
+        let mut out = Vec::new();
+        let mut today = self.server.today.borrow_mut();
+        plain(&mut out, Refusal::Timeout.status(), today.text(), Then::Close, true);
+        self.stream.write_owned(out);
+        self.stream.end();
+        state.stage = Stage::Over;
+    }
+}
+
+fn stage_after(then: Then) -> Stage {
+    match then {
+        Then::KeepAlive => Stage::Head,
+        Then::Close => Stage::Over,
+    }
+}
+
+/// What the stream calls.
+struct Guest {
+    connection: Rc<Connection>,
+    peer: SocketAddr,
+}
+
+impl Handler<TcpStream> for Guest {
+    fn data(&mut self, _: &TcpStream, chunk: &[u8]) {
+        self.connection.received(chunk);
+    }
+
+    fn drain(&mut self, _: &TcpStream) {
+        let reading = match &self.connection.state.borrow().stage {
+            Stage::File(reading) => reading.clone(),
+            _ => None,
+        };
+        match reading {
+            Some(reading) => reading.resume(),
+            None => self.connection.go_on(),
+        }
+    }
+
+    fn end(&mut self, _: &TcpStream) {
+        self.connection.state.borrow_mut().ended = true;
+        self.connection.go_on();
+    }
+
+    fn idle(&mut self, stream: &TcpStream) {
+        let mut state = self.connection.state.borrow_mut();
+        if state.since.take().is_some() {
+            self.connection.time_out(&mut state);
+        } else {
+            stream.close();
+        }
+    }
+
+    /// A client may leave as it likes.
+    fn error(&mut self, _: &TcpStream, _: unspin::Error) {}
+
+    fn close(&mut self, _: &TcpStream) {
+        self.connection.server.guests.left(self.peer);
+        let stage = std::mem::replace(&mut self.connection.state.borrow_mut().stage, Stage::Over);
+        if let Stage::File(Some(reading)) = stage {
+            reading.close();
+        }
+    }
+}
