@@ -105,35 +105,40 @@ fn a_directory_that_is_renamed_is_watched_under_its_new_name() {
 }
 
 #[test]
-fn one_that_is_renamed_while_it_is_new_is_watched_all_the_same() {
-    let place = Rc::new(Place::new());
+fn one_that_is_renamed_while_it_is_scanned_is_watched_all_the_same() {
+    const MANY: usize = 300;
+    let (place, elsewhere) = (Rc::new(Place::new()), Place::new());
+    (0..MANY).for_each(|name| elsewhere.make(&format!("a/{name}/deep")));
     let seen = Rc::new(RefCell::new(Vec::new()));
     run(|| {
         let watcher = watch_tree(&place);
         let (told, own) = (Rc::clone(&seen), Rc::clone(&place));
+        let mut left = MANY;
         watcher.on_event(move |watcher, event| {
             let event = words(own.path(), &event);
-            match event.as_str() {
-                // Its scan has begun, and finds it under either name, or not at all.
-                "created a" => own.rename("a", "b"),
-                "created b/deep/file" => own.write("b/deep/last"),
-                "created b/deep/last" => watcher.close(),
-                _ => {}
+            if event == "created a" {
+                // Its scan has begun: what it has not come to is not found under this name.
+                own.rename("a", "b");
+                (0..MANY).for_each(|name| own.write(&format!("b/{name}/deep/file")));
+            }
+            if event.starts_with("created b/") && event.ends_with("/file") {
+                left -= 1;
+                if left == 0 {
+                    watcher.close();
+                }
             }
             told.borrow_mut().push(event);
         });
         let place = Rc::clone(&place);
         watcher.ready().callback(move |ready| {
             ready.expect("it can be watched");
-            place.make("a/deep");
-            unspin::on_prepare(move || {
-                if place.at("b/deep").exists() && !place.at("b/deep/file").exists() {
-                    place.write("b/deep/file");
-                }
-            });
+            fs::rename(elsewhere.at("a"), place.at("a")).expect("it can be moved");
         });
     });
-    assert_eq!(seen.borrow().iter().filter(|event| *event == "renamed a to b").count(), 1);
+    let seen = seen.borrow();
+    assert_eq!(seen.iter().filter(|event| *event == "renamed a to b").count(), 1);
+    let files: BTreeSet<_> = seen.iter().filter(|event| event.ends_with("/file")).collect();
+    assert_eq!(files.len(), MANY);
 }
 
 #[test]
@@ -154,6 +159,7 @@ fn what_is_moved_out_is_removed_and_watched_no_more_and_what_is_moved_in_is_crea
             fs::rename(elsewhere.at("comes"), place.at("came")).expect("it can be moved");
             unspin::on_prepare(move || {
                 if said.words().len() == 4 && !place.at("end").exists() {
+                    elsewhere.write("gone/deep/unseen too");
                     place.write("end");
                 }
             });
