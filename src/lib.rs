@@ -25,8 +25,9 @@
 //! * Time and queues: [`set_timeout`], [`set_interval`], [`set_timer`], [`set_immediate`],
 //!   [`next_tick`], [`queue_microtask`], [`request_frame`].
 //! * I/O: [`net`] for sockets, [`fs`] for files, [`pipes`] for pipes, [`process`] for other programs,
-//!   [`signal`] for signals, [`watch_fd`] for what another library has open; [`Request`] is what every one-shot operation
-//!   returns, [`Handler`] what a stream calls.
+//!   [`stdio`] for the standard streams, [`terminal`] for keys and the window's size, [`signal`] for
+//!   signals, [`watch_fd`] for what another library has open; [`Request`] is what every one-shot
+//!   operation returns, [`Handler`] what a stream calls.
 //! * The end: [`exit`], [`stop`], [`on_uncaught`], [`before_exit`], [`on_exit`]; who keeps the loop
 //!   alive: [`why_alive`], [`KeepAlive`].
 //! * Other threads: [`Remote`], [`spawn_blocking`].
@@ -80,6 +81,10 @@ mod watch;
 mod descriptor;
 pub mod fs;
 pub mod signal;
+
+pub mod terminal;
+
+pub mod stdio;
 
 pub mod net;
 pub mod process;

@@ -87,6 +87,7 @@ impl Core {
     pub(crate) fn run_exit_hooks(self: &Rc<Self>) {
         if !self.lifetime.exiting.replace(true) {
             self.call_exit_hooks(self.lifetime.code());
+            self.all_sources().iter().for_each(|source| source.run_ends());
             self.lifetime.exiting.set(false);
         }
     }

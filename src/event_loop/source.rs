@@ -20,6 +20,9 @@ pub(crate) trait Source {
 
     fn describe(&self) -> Resource;
 
+    /// The run is over, after the exit hooks: the process may end next.
+    fn run_ends(&self) {}
+
     /// The loop is going: close the descriptor and drop the callbacks, without calling them.
     fn abandon(&self);
 }
@@ -243,9 +246,14 @@ impl Core {
 
     /// Lets a source go on that had used up its budget.
     pub(crate) fn resume_source(&self, key: Key) {
+        self.tell_ready(key, Readiness::NONE);
+    }
+
+    /// Tells a source that it is ready, where no poll finds that out.
+    pub(crate) fn tell_ready(&self, key: Key, readiness: Readiness) {
         if let Some(source) = self.source(key) {
             let mut buffer = self.take_read_buffer();
-            source.ready(Readiness::NONE, &mut buffer[..]);
+            source.ready(readiness, &mut buffer[..]);
             self.put_read_buffer(buffer);
         }
     }

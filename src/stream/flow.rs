@@ -412,7 +412,12 @@ impl<S: ByteStream> Source for Flow<S> {
         }
     }
 
+    fn run_ends(&self) {
+        self.send_the_rest();
+    }
+
     fn abandon(&self) {
+        self.send_the_rest();
         self.state.set(Facts::CLOSED);
         self.shut();
         self.state.clear(Facts::HAS_READER);

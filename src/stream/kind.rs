@@ -21,10 +21,19 @@ pub trait Kind: Sized {
 
 /// A non-blocking descriptor of a byte stream.
 pub trait Io: mio::event::Source + 'static {
+    /// Whether a read that fills less than its buffer says that there is no more.
+    const SHORT_READ_IS_LAST: bool = true;
+    /// Whether what is queued is sent where the loop ends before, however long that takes.
+    const SENT_AT_THE_END: bool = false;
+
     fn recv(&self, buffer: &mut [u8]) -> io::Result<usize>;
     fn send(&self, bytes: &[u8]) -> io::Result<usize>;
     fn send_vectored(&self, slices: &[io::IoSlice<'_>]) -> io::Result<usize>;
     fn shut_down_write(&self) -> io::Result<()>;
+    /// Blocks until more can be sent. Called where it is sent at the end, and by that alone.
+    fn wait_for_room(&self) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
     /// The peer, for listings.
     fn describe(&self) -> String;
 }

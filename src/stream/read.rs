@@ -84,7 +84,8 @@ impl<S: ByteStream> Flow<S> {
     pub(crate) fn received(&self, length: usize, room: usize) {
         // A short read has emptied the socket. Not so if the peer is done: no edge will follow, so
         // the end has to be read as well.
-        if length < room && !self.state.is(Facts::READ_CLOSED) {
+        let is_last = S::Io::SHORT_READ_IS_LAST && length < room;
+        if is_last && !self.state.is(Facts::READ_CLOSED) {
             self.clear_readable();
         }
         self.bytes_read.set(self.bytes_read.get() + length as u64);

@@ -163,6 +163,22 @@ impl<S: ByteStream> Flow<S> {
         })
     }
 
+    /// Sends all that is queued, and waits for it: there will be no other turn.
+    pub(crate) fn send_the_rest(&self) {
+        if !S::Io::SENT_AT_THE_END {
+            return;
+        }
+        self.state.clear(Facts::CORKED);
+        while self.state.of(Facts::QUEUED | Facts::FAILED | Facts::CLOSED, Facts::QUEUED) {
+            self.state.set(Facts::WRITABLE);
+            let wait = || self.io.borrow().as_ref().map_or(Ok(()), Io::wait_for_room);
+            let sent = self.send_queued();
+            if sent.is_err() || !self.is_writable() && wait().is_err() {
+                return;
+            }
+        }
+    }
+
     /// The queue is empty: whoever waited for that goes on.
     fn drained(self: &Rc<Self>, stream: &S) {
         self.update_activity();

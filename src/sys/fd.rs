@@ -12,11 +12,29 @@ pub(crate) fn borrow(owner: &impl AsRawFd) -> BorrowedFd<'_> {
 
 /// Whether `owner` could be read now: one system call, no waiting.
 pub(crate) fn is_readable(owner: &impl AsRawFd) -> bool {
-    let mut poll = libc::pollfd { fd: owner.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    poll(owner, libc::POLLIN, 0).unwrap_or(false)
+}
+
+/// Whether `owner` could be written to now: one system call, no waiting.
+pub(crate) fn is_writable(owner: &impl AsRawFd) -> bool {
+    poll(owner, libc::POLLOUT, 0).unwrap_or(false)
+}
+
+/// Blocks until `owner` can be written to, or fails when it is.
+///
+/// # Errors
+///
+/// `Interrupted` by a signal; what else the system says.
+pub(crate) fn wait_until_writable(owner: &impl AsRawFd) -> io::Result<()> {
+    poll(owner, libc::POLLOUT, -1).map(drop)
+}
+
+fn poll(owner: &impl AsRawFd, events: libc::c_short, timeout: libc::c_int) -> io::Result<bool> {
+    let mut poll = libc::pollfd { fd: owner.as_raw_fd(), events, revents: 0 };
     // SAFETY: the pointer is to one writable pollfd, as the count says, and the kernel keeps no
     // pointer to it; the descriptor is open, since its owner is borrowed.
-    let ready = unsafe { libc::poll(&raw mut poll, 1, 0) };
-    ready > 0
+    let ready = unsafe { libc::poll(&raw mut poll, 1, timeout) };
+    if ready < 0 { Err(io::Error::last_os_error()) } else { Ok(ready > 0) }
 }
 
 /// Whether reads and writes of `owner` fail with `WouldBlock` instead of waiting. That is a property

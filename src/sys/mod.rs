@@ -14,11 +14,13 @@ pub(crate) mod passing;
 pub(crate) mod path;
 pub(crate) mod process;
 pub(crate) mod resolve;
+pub(crate) mod restore;
 pub(crate) mod signal;
 pub(crate) mod sigpipe;
 pub(crate) mod socket;
 pub(crate) mod spawn;
 pub(crate) mod temporary;
+pub(crate) mod terminal;
 pub(crate) mod usage;
 #[cfg(feature = "async")]
 pub(crate) mod waker;

@@ -13,6 +13,8 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::sys::restore;
+
 /// Linux has 64 signals, others have fewer; number 0 is none.
 const NUMBERS: usize = 65;
 
@@ -97,6 +99,13 @@ impl Drop for Watch {
     }
 }
 
+/// How often one of those was caught that ask a process to end, since it began; it wraps.
+pub(crate) fn requests_to_end() -> usize {
+    let asks = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP];
+    let counts = asks.map(|number| CAUGHT[number as usize].count.load(Ordering::Acquire));
+    counts.into_iter().fold(0, usize::wrapping_add)
+}
+
 fn lock() -> MutexGuard<'static, BTreeMap<c_int, Held>> {
     HELD.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -145,7 +154,9 @@ fn install(number: c_int) -> io::Result<libc::sigaction> {
 
 fn remember(number: c_int, before: &libc::sigaction) {
     let caught = &CAUGHT[number as usize];
-    let is_handler = !matches!(before.sa_sigaction, libc::SIG_DFL | libc::SIG_IGN);
+    // What puts terminals back before the default is in place of a default.
+    let is_handler = !matches!(before.sa_sigaction, libc::SIG_DFL | libc::SIG_IGN)
+        && !restore::is_ours(before.sa_sigaction);
     let takes_info = before.sa_flags & libc::SA_SIGINFO != 0;
     caught.before_takes_info.store(takes_info, Ordering::Release);
     caught.before.store(if is_handler { before.sa_sigaction } else { 0 }, Ordering::Release);

@@ -19,6 +19,7 @@ pub mod files;
 pub mod futures;
 pub mod net;
 pub mod poll;
+pub mod pty;
 pub mod signals;
 pub mod udp;
 pub mod watch;
@@ -137,12 +138,14 @@ pub fn is_child() -> bool {
 
 /// Runs one test of this binary in a process of its own, where `is_child` holds.
 pub fn in_child(test: &str) -> Output {
-    let binary = env::current_exe().expect("a test knows its binary");
-    Command::new(binary)
-        .args(["--exact", test, "--nocapture", "--test-threads=1"])
-        .env(CHILD, "1")
-        .output()
-        .expect("a test binary can be run")
+    child(test).output().expect("a test binary can be run")
+}
+
+/// The command that does so.
+pub fn child(test: &str) -> Command {
+    let mut command = Command::new(env::current_exe().expect("a test knows its binary"));
+    command.args(["--exact", test, "--nocapture", "--test-threads=1"]).env(CHILD, "1");
+    command
 }
 
 /// What a child printed to its standard output, the test harness's lines included.
