@@ -93,6 +93,45 @@ fn a_socket_without_a_peer_is_told_nothing() {
 }
 
 #[test]
+fn a_socket_without_a_peer_that_asks_is_told_which_of_its_datagrams_did_not_arrive() {
+    for local in ["127.0.0.1:0", "[::1]:0"] {
+        let log = Log::new();
+        let said = log.clone();
+        run(move || {
+            let (gone, here) = (UdpSocket::bind(local), UdpSocket::bind(local));
+            let (gone, here) = (gone.expect("a port is free"), here.expect("a port is free"));
+            let nobody = gone.local_addr().expect("it is open");
+            let address = here.local_addr().expect("it is open");
+            gone.close();
+            here.set_receive_errors(true).expect("it can be set");
+            let log = said.clone();
+            here.on_error(move |_, error| {
+                assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+                assert!(error.to_string().starts_with(&format!("send to {nobody}: ")), "{error}");
+                log.say("refused");
+            });
+            here.try_send_to(b"lost", nobody).expect("it can be sent");
+            // The error of the first does not keep the second back, however it is sent.
+            here.try_send_to(b"tried", address).expect("it can be sent");
+            here.try_send_to(b"lost", nobody).expect("it can be sent");
+            here.write_to(b"written", address);
+            let log = said.clone();
+            here.on_message(move |socket, datagram| {
+                log.say(String::from_utf8_lossy(&datagram));
+                if &*datagram == b"written" {
+                    // The refusals may be told behind it.
+                    let socket = socket.clone();
+                    unspin::set_immediate(move || socket.close());
+                }
+            });
+        });
+        let mut words = log.words();
+        words.sort();
+        assert_eq!(words, ["refused", "refused", "tried", "written"]);
+    }
+}
+
+#[test]
 fn a_port_that_is_taken_and_an_address_that_is_not_ours_are_told() {
     run(|| {
         let (_taken, address) = bound();

@@ -41,6 +41,10 @@ pub(crate) trait Post: Sized + 'static {
     fn spare() -> Spare<Self::Address>;
     fn local_addr(io: &Self::Io) -> io::Result<Self::Address>;
     fn peer_addr(io: &Self::Io) -> io::Result<Self::Address>;
+    /// Takes what the system keeps of a datagram that did not arrive: to whom it was sent, and why.
+    fn take_unarrived(_: &Self::Io) -> Option<(Self::Address, io::Error)> {
+        None
+    }
     /// An address as errors and listings show it.
     fn show(address: &Self::Address) -> String;
     /// Whether the system says when a socket that was full can send again.

@@ -60,6 +60,7 @@ impl<S: Post> Endpoint<S> {
                 None
             }
             ErrorKind::Interrupted => None,
+            _ if self.note_unarrived() => None,
             _ => Some(self.in_context(error)),
         }
     }

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::event_loop::core::Loop;
 use crate::event_loop::timers::Body;
 use crate::net::datagram_endpoint::{Endpoint, Post};
-use crate::net::datagram_outbox::Number;
+use crate::net::datagram_outbox::{Fate, Number};
 use crate::reactor::Readiness;
 use crate::request::{Complete, Underway};
 use crate::stream::Facts;
@@ -161,8 +161,30 @@ impl<S: Post> Endpoint<S> {
         self.watch_writable(true)
     }
 
+    /// Whether an error is about datagrams that were sent before: then they are told of, each with
+    /// its address, and what failed can be tried again.
+    #[cold]
+    pub(crate) fn note_unarrived(&self) -> bool {
+        let mut any = false;
+        loop {
+            let next = self.io.borrow().as_ref().and_then(S::take_unarrived);
+            let Some((to, error)) = next else { break };
+            let error = Error::io(format!("send to {}", S::show(&to)), error);
+            self.fates.borrow_mut().push_back(Fate { complete: None, result: Err(error) });
+            any = true;
+        }
+        if any {
+            self.update_activity();
+            self.requeue();
+        }
+        any
+    }
+
     #[cold]
     fn not_sent(&self, error: io::Error) {
+        if self.note_unarrived() {
+            return;
+        }
         let to = self.outbox.borrow().next_to().cloned();
         let error = self.in_sending(to, error);
         self.outbox.borrow_mut().failed(error, &mut self.fates.borrow_mut());
@@ -250,6 +272,7 @@ impl<S: Post> Endpoint<S> {
                 Err(error)
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => Ok(0),
+            Err(_) if self.note_unarrived() => Ok(0),
             sent => sent,
         }
     }

@@ -17,6 +17,8 @@ use crate::net::datagram_methods::datagram_socket;
 use crate::net::datagram_send::closed;
 use crate::net::udp_options::UdpOptions;
 use crate::sys::datagram;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use crate::sys::datagram_errors;
 use crate::trace::{At, CallbackKind};
 
 /// Sends and receives UDP datagrams: a cheap handle, to be cloned at will.
@@ -37,7 +39,8 @@ use crate::trace::{At, CallbackKind};
 ///
 /// **Connected.** A socket that is [connected](UdpSocket::connect) has a peer, receives from that
 /// one only, and is told when the peer's system refuses a datagram: `ConnectionRefused`, by the next
-/// that is received or sent. The socket stays open. One that is not connected is told nothing.
+/// that is received or sent. The socket stays open. One that is not connected is told nothing, unless
+/// it [asks](UdpSocket::set_receive_errors).
 ///
 /// **Backpressure.** A socket whose queue is above the high-water mark receives nothing until it
 /// drains, so that an echo cannot be drowned.
@@ -222,6 +225,11 @@ impl Post for UdpSocket {
 
     fn peer_addr(io: &mio::net::UdpSocket) -> io::Result<SocketAddr> {
         io.peer_addr()
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn take_unarrived(io: &mio::net::UdpSocket) -> Option<(SocketAddr, io::Error)> {
+        datagram_errors::take(io)
     }
 
     fn show(address: &SocketAddr) -> String {

@@ -4,6 +4,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::error::Result;
 use crate::net::udp::UdpSocket;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use crate::sys::datagram_errors;
 
 /// All of these fail with `NotConnected` on a closed socket, and else with what the system says.
 impl UdpSocket {
@@ -195,6 +197,21 @@ impl UdpSocket {
     /// What the system says.
     pub fn send_buffer(&self) -> Result<usize> {
         self.option("get send buffer", |socket| socket.send_buffer_size())
+    }
+
+    /// Whether the socket is told of datagrams that did not arrive also where it has no peer: the
+    /// error handler gets each, with the address that the datagram was sent to in front. Default: no.
+    ///
+    /// It is told while the socket receives, or by the next datagram that is sent, which is sent all
+    /// the same. Linux only: [ip(7)](https://man7.org/linux/man-pages/man7/ip.7.html), `IP_RECVERR`.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub fn set_receive_errors(&self, on: bool) -> Result<()> {
+        let v6 = self.is_v6()?;
+        self.with_io("set receive errors", |io| datagram_errors::keep(io, v6, on))
     }
 
     fn is_v6(&self) -> Result<bool> {

@@ -5,6 +5,8 @@
 pub(crate) mod clock;
 pub(crate) mod credentials;
 pub(crate) mod datagram;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) mod datagram_errors;
 pub(crate) mod fd;
 pub(crate) mod file;
 pub(crate) mod file_times;

@@ -98,9 +98,9 @@ pub fn serve_if_asked() -> Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     let upstream = upstream.parse()?;
     if name == BASE {
-        tokio(upstream)?
+        tokio(upstream)?;
     } else {
-        unspin(upstream)?
+        unspin(upstream)?;
     }
     Err("it has stopped".into())
 }
