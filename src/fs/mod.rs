@@ -43,6 +43,8 @@ mod read_futures;
 mod read_stream;
 mod reader;
 mod reading;
+mod send_file;
+mod sender;
 mod temporary;
 mod vectored;
 mod walker;
@@ -72,6 +74,7 @@ pub use options::{OpenOptions, create, open};
 #[cfg(feature = "async")]
 pub use read_futures::Chunk;
 pub use read_stream::{ReadOptions, ReadStream, read_stream};
+pub use send_file::send_file;
 pub use temporary::{create_temp_dir, create_temp_file};
 pub use write_stream::{WriteOptions, WriteStream, write_stream};
 

@@ -30,8 +30,8 @@ enum Source {
 /// What is left to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Span {
-    start: u64,
-    end: u64,
+    pub(super) start: u64,
+    pub(super) end: u64,
 }
 
 impl Span {
@@ -51,7 +51,7 @@ impl Span {
         Span { start, end }
     }
 
-    fn length(self) -> u64 {
+    pub(super) fn length(self) -> u64 {
         self.end.saturating_sub(self.start)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::panic::Location;
 use std::rc::Rc;
 use std::time::Duration;
@@ -161,6 +162,10 @@ impl Io for mio::net::TcpStream {
 
     fn describe(&self) -> String {
         self.peer_addr().map_or_else(|_| "a peer that is gone".to_owned(), |peer| peer.to_string())
+    }
+
+    fn to_send_to(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.as_fd())
     }
 }
 

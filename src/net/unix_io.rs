@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::io::{self, ErrorKind, IoSlice};
 use std::net::Shutdown;
 use std::ops::Deref;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::SocketAddr;
 
 use mio::event::Source;
@@ -94,6 +94,11 @@ impl Io for UnixIo {
             Some(address) => Shown(address).to_string(),
             None => "a peer without a name".to_owned(),
         }
+    }
+
+    fn to_send_to(&self) -> Option<BorrowedFd<'_>> {
+        // Descriptors that are passed go with bytes whose number is counted.
+        self.passing.get().is_none().then(|| self.io.as_fd())
     }
 }
 

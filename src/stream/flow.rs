@@ -309,7 +309,7 @@ impl<S: ByteStream> Flow<S> {
     /// Keeps the facts about the queue, after each change of it or of the mark.
     pub(crate) fn queue_changed(&self) {
         let length = self.queue.borrow().length();
-        self.state.put(Facts::QUEUED, length > 0);
+        self.state.put(Facts::QUEUED, length > 0 || self.state.is(Facts::LENT));
         self.state.put(Facts::FULL, length > self.high_water_mark.get());
     }
 

@@ -1,6 +1,7 @@
 //! What the types of byte streams tell their core.
 
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 
 use crate::stream::Flow;
@@ -36,4 +37,8 @@ pub trait Io: mio::event::Source + 'static {
     }
     /// The peer, for listings.
     fn describe(&self) -> String;
+    /// The descriptor, where files may be sent to it by the system.
+    fn to_send_to(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
 }

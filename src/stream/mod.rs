@@ -53,6 +53,7 @@ pub use pipeline::{Pipeline, pipeline};
 pub use poll::Chunk;
 #[cfg(feature = "async")]
 pub(crate) use poll::Side;
+pub(crate) use queue::WriteQueue;
 pub(crate) use readable::closed_early;
 pub use readable::{Done, Readable, Reader};
 pub(crate) use state::{Facts, State};

@@ -49,6 +49,9 @@ impl Facts {
     pub(crate) const READ_AWAITED: Facts = Facts(1 << 24);
     /// A future waits to write.
     pub(crate) const WRITE_AWAITED: Facts = Facts(1 << 25);
+    /// Somebody else writes to the descriptor for now: what is written waits in the queue, which
+    /// counts as holding something.
+    pub(crate) const LENT: Facts = Facts(1 << 26);
 }
 
 impl Facts {

@@ -7,6 +7,7 @@ use crate::error::Error;
 #[cfg(feature = "async")]
 use crate::stream::Side;
 use crate::stream::flow::Flow;
+use crate::stream::queue::WriteQueue;
 use crate::stream::state::Facts;
 use crate::stream::{ByteStream, Io};
 use crate::trace::CallbackKind;
@@ -19,6 +20,7 @@ const SENDS_PER_TURN: usize = 16;
 const SENDS: Facts = Facts::WRITABLE
     .and(Facts::QUEUED)
     .and(Facts::CORKED)
+    .and(Facts::LENT)
     .and(Facts::ENDING)
     .and(Facts::FAILED)
     .and(Facts::CLOSED);
@@ -106,7 +108,7 @@ impl<S: ByteStream> Flow<S> {
     fn queued(&self) {
         self.queue_changed();
         self.update_activity();
-        if self.is_writable() && !self.state.is(Facts::CORKED) {
+        if self.is_writable() && !self.state.is(Facts::CORKED | Facts::LENT) {
             self.requeue();
         }
     }
@@ -126,7 +128,8 @@ impl<S: ByteStream> Flow<S> {
     /// Sends what is queued, as the socket has become writable, and does what waited for that.
     #[cold]
     pub(crate) fn write_ready(self: &Rc<Self>, stream: &S) {
-        if !self.state.of(Facts::QUEUED | Facts::CORKED | Facts::FAILED, Facts::QUEUED) {
+        let hindrances = Facts::CORKED | Facts::LENT | Facts::FAILED;
+        if !self.state.of(Facts::QUEUED | hindrances, Facts::QUEUED) {
             return;
         }
         match self.send_queued() {
@@ -255,14 +258,49 @@ impl<S: ByteStream> Flow<S> {
 
     /// Sends what was held back. What follows from that is told in the next turn.
     pub(crate) fn uncork(self: &Rc<Self>) {
-        if !self.state.replace(Facts::CORKED, false) || self.state.is(Facts::CLOSED | Facts::FAILED)
-        {
+        if self.state.replace(Facts::CORKED, false) {
+            self.send_held_back();
+        }
+    }
+
+    fn send_held_back(self: &Rc<Self>) {
+        if self.state.is(Facts::CLOSED | Facts::FAILED | Facts::CORKED | Facts::LENT) {
             return;
         }
         match self.send_queued() {
             Err(error) => self.fail_later(Error::io("write", error)),
             Ok(()) => self.uncorked(),
         }
+    }
+
+    /// Lets somebody else write to the descriptor, what is in the queue first, until it is given
+    /// back: what is written here meanwhile waits.
+    pub(crate) fn lend(&self) -> WriteQueue {
+        self.state.set(Facts::LENT);
+        let queue = self.queue.take();
+        self.queue_changed();
+        self.update_activity();
+        queue
+    }
+
+    pub(crate) fn give_back(self: &Rc<Self>) {
+        self.state.clear(Facts::LENT);
+        if self.state.is(Facts::CLOSED) {
+            return;
+        }
+        self.queue_changed();
+        self.update_activity();
+        // Whoever waits for the queue waits for this, too.
+        if self.handlers.extras().is_some_and(|extras| !extras.after_drain.borrow().is_empty()) {
+            self.state.set(Facts::NEEDS_DRAIN);
+        }
+        self.send_held_back();
+    }
+
+    /// Counts what somebody else has sent.
+    pub(crate) fn note_lent_sent(&self, sent: u64) {
+        self.bytes_written.set(self.bytes_written.get() + sent);
+        self.touch();
     }
 
     fn uncorked(self: &Rc<Self>) {

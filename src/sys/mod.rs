@@ -17,6 +17,7 @@ pub(crate) mod path;
 pub(crate) mod process;
 pub(crate) mod resolve;
 pub(crate) mod restore;
+pub(crate) mod send_file;
 pub(crate) mod signal;
 pub(crate) mod sigpipe;
 pub(crate) mod socket;
