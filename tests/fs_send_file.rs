@@ -163,7 +163,7 @@ fn to_a_silent_peer(then: impl FnOnce(TcpStream, AbortController) + 'static) -> 
                     let kind = if error.is_abort() { "aborted" } else { "failed" };
                     said.say(format!("{kind} {:?}", error.kind()));
                 });
-                when_it_waits(stream.clone(), move || then(stream, controller));
+                when_it_waits(move || then(stream, controller));
                 Ok(())
             });
             Ok(())
@@ -174,13 +174,13 @@ fn to_a_silent_peer(then: impl FnOnce(TcpStream, AbortController) + 'static) -> 
 }
 
 /// Calls `then` when a file is being sent and the socket takes no more.
-fn when_it_waits(stream: TcpStream, then: impl FnOnce() + 'static) {
+fn when_it_waits(then: impl FnOnce() + 'static) {
     let waits =
         |resource: &unspin::Resource| resource.state.starts_with("sending ") && resource.holds;
     if unspin::why_alive().iter().any(waits) {
         return then();
     }
-    unspin::set_timeout(util::millis(1), move || when_it_waits(stream, then));
+    unspin::set_timeout(util::millis(1), move || when_it_waits(then));
 }
 
 #[test]
