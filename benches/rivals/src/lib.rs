@@ -12,6 +12,7 @@ pub mod histogram;
 pub mod load;
 pub mod machine;
 pub mod operations;
+pub mod outside;
 mod page;
 pub mod plot;
 pub mod program;

@@ -87,8 +87,17 @@ pub struct Machine {
 }
 
 /// Packages whose version is part of a figure.
-const PACKAGES: [&str; 8] =
-    ["mio", "tokio", "async-executor", "async-io", "blocking", "calloop", "futures", "rustix"];
+const PACKAGES: [&str; 9] = [
+    "mio",
+    "tokio",
+    "async-executor",
+    "async-io",
+    "blocking",
+    "calloop",
+    "futures",
+    "rustix",
+    "hyper",
+];
 
 impl Machine {
     /// Asks the system, the lock file, and the programs that may be on the machine.
