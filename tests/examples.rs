@@ -437,3 +437,38 @@ fn dns_lookup_tells_addresses_and_names_and_what_it_does_not_find() {
     assert!(String::from_utf8_lossy(&found.stderr).starts_with("look up ::1 : "));
     assert_eq!(run(&["localhost"]).status.code(), Some(0));
 }
+
+#[test]
+fn shell_stamps_lines_and_exits_with_the_commands_code() {
+    let command = "printf 'one\\ntwo\\nhalf a line'; echo wrong >&2; exit 7";
+    let output = Command::new(binary("shell")).arg(command).output().expect("it can be run");
+    assert_eq!(output.status.code(), Some(7));
+    assert_eq!(unstamped(&output.stdout), ["one", "two", "half a line"]);
+    assert_eq!(unstamped(&output.stderr), ["wrong"]);
+}
+
+/// The lines that `shell` wrote, without the times in front of them.
+fn unstamped(output: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(output);
+    let line = |line: &str| {
+        let (time, rest) = line.trim_start().split_once(' ').expect("a time and a line");
+        assert!(time.parse::<f64>().is_ok_and(|time| time >= 0.0), "{line}");
+        rest.to_owned()
+    };
+    text.lines().map(line).collect()
+}
+
+#[test]
+fn shell_passes_signals_on_and_lets_the_command_decide() {
+    let command = "trap 'echo caught; exit 5' INT; echo ready; while :; do sleep 0.01; done";
+    let mut shell = Command::new(binary("shell"))
+        .arg(command)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it can be run");
+    let mut lines = BufReader::new(shell.stdout.take().expect("it is a pipe")).lines();
+    assert!(lines.next().expect("a line").expect("it is text").ends_with("ready"));
+    signal::kill(shell.id(), Signal::INTERRUPT).expect("it runs");
+    assert!(lines.next().expect("a line").expect("it is text").ends_with("caught"));
+    assert_eq!(shell.wait().expect("it ends").code(), Some(5));
+}
