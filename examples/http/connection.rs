@@ -10,11 +10,12 @@ use unspin::fs::{ReadOptions, ReadStream};
 use unspin::net::TcpStream;
 use unspin::{Handler, spawn_blocking};
 
+use crate::answer::Answer;
 use crate::body::Body;
 use crate::closing::Guests;
 use crate::date::Today;
-use crate::file::{Found, Wish, find, path_of};
-use crate::request::{self, Head, Length, Method};
+use crate::file::{Found, Wish, find};
+use crate::request::{self, Length};
 use crate::response::{Refusal, Then, begin, end, header, length, plain};
 
 /// Responses are sent when there are so many bytes of them, or no more requests.
@@ -75,14 +76,6 @@ enum Stage {
     File(Option<ReadStream>),
     /// No more requests are answered.
     Over,
-}
-
-/// What a request gets once its body is there.
-enum Answer {
-    Hello { with_body: bool, then: Then },
-    Echo { then: Then },
-    Status { status: &'static str, with_body: bool, then: Then },
-    File { path: PathBuf, wish: Wish, then: Then },
 }
 
 /// Why no more requests are answered for now.
@@ -170,7 +163,7 @@ impl Connection {
             return Ok(None);
         }
         let Some(head) = request::parse(input)? else { return Ok(None) };
-        let answer = self.choose(&head);
+        let answer = Answer::to(&head, &self.server.root);
         state.stage = if head.body == Length::Known(0) {
             self.answer(answer, &[], out)
         } else {
@@ -181,21 +174,6 @@ impl Connection {
             Stage::Body(Box::new((body, answer)))
         };
         Ok(Some(head.length))
-    }
-
-    fn choose(&self, head: &Head<'_>) -> Answer {
-        let then = if head.keeps_alive { Then::KeepAlive } else { Then::Close };
-        let with_body = head.method != Method::Head;
-        let status = |status| Answer::Status { status, with_body, then };
-        match (head.method, head.target) {
-            (Method::Get | Method::Head, "/") => Answer::Hello { with_body, then },
-            (Method::Post, "/echo") => Answer::Echo { then },
-            (Method::Get | Method::Head, target) => match path_of(&self.server.root, target) {
-                Some(path) => Answer::File { path, wish: Wish::of(head, with_body), then },
-                None => status("404 Not Found"),
-            },
-            _ => status("405 Method Not Allowed"),
-        }
     }
 
     /// Writes the response, or begins to look for the file that it is.

@@ -5,6 +5,7 @@
 //! default the current directory. At SIGINT and SIGTERM it closes each connection once that is
 //! quiet.
 
+mod answer;
 mod body;
 #[path = "../common/closing.rs"]
 mod closing;
