@@ -1,0 +1,33 @@
+//! What is fuzzed, over what is kept for it: see CONTRIBUTING.md.
+
+use std::fs;
+use std::path::Path;
+
+#[path = "fuzz/frames.rs"]
+mod frames;
+#[path = "fuzz/lines.rs"]
+mod lines;
+
+#[track_caller]
+fn each(name: &str, run: fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus").join(name);
+    let files = fs::read_dir(folder).expect("it is there");
+    let mut count = 0;
+    for file in files {
+        let bytes = fs::read(file.expect("it is readable").path()).expect("it is readable");
+        // A file cut short is as good an input as the whole.
+        (0..=bytes.len()).for_each(|length| run(&bytes[..length]));
+        count += 1;
+    }
+    assert!(count > 3);
+}
+
+#[test]
+fn lines_of_the_corpus() {
+    each("lines", lines::run);
+}
+
+#[test]
+fn frames_of_the_corpus() {
+    each("frames", frames::run);
+}
