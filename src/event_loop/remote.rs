@@ -245,6 +245,10 @@ pub fn keep_alive() -> KeepAlive {
 }
 
 impl Core {
+    pub(crate) fn keep_alive(&self, at: At) -> KeepAlive {
+        self.shared.keep_alive(at)
+    }
+
     /// A `KeepAlive` is read before the inbox: its owner posts first and drops it then.
     pub(crate) fn is_held_from_elsewhere(self: &Rc<Self>) -> bool {
         self.shared.keep_alives() > 0

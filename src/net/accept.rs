@@ -50,7 +50,7 @@ pub(crate) type StreamIo<L> = <<L as Listen>::Stream as Kind>::Io;
 #[cfg_attr(not(feature = "async"), expect(unreachable_pub, reason = "awaited, it is named"))]
 pub struct Acceptor<L: Listen> {
     pub(crate) core: Loop,
-    key: Key,
+    pub(crate) key: Key,
     pub(crate) label: Label,
     /// `None` once it is closed.
     pub(crate) io: RefCell<Option<L>>,
@@ -194,11 +194,17 @@ impl<L: Listen> Acceptor<L> {
             let label = label.with_kind(CallbackKind::Connection);
             let stream_label = label.with_kind(CallbackKind::Open);
             let stream: L::Stream = stream::attach(&self.core, key, io, stream_label);
+            self.is_host_of(&stream);
             // An error is this connection's: one bad peer does not end the loop. The second handle
             // is dropped last, so that a stream that nobody kept is closed by it.
             let handle = stream.clone();
             handle.flow().call(label, || handler(stream, peer));
         });
+    }
+
+    /// Notes who accepted a stream, so that all that a listener did can be found again.
+    pub(crate) fn is_host_of(&self, stream: &L::Stream) {
+        stream.flow().host.set(self.key.generation);
     }
 
     fn not_accepted(self: &Rc<Self>, error: io::Error) {
@@ -266,6 +272,20 @@ impl<L: Listen> Acceptor<L> {
         #[cfg(feature = "async")]
         self.wake_now();
         self.core.close_source(self.label, self, Acceptor::finish);
+    }
+
+    /// Gives the descriptor up, still open. For the loop the listener is closed then.
+    ///
+    /// # Errors
+    ///
+    /// `NotConnected` if it is closed.
+    pub(crate) fn hand_over(self: &Rc<Self>) -> Result<L> {
+        let io = self.io.take();
+        let mut io = io.ok_or_else(|| Error::from(io::ErrorKind::NotConnected))?;
+        let held = self.core.deregister(self.key, &mut io);
+        self.close();
+        drop(held);
+        Ok(io)
     }
 
     fn shut(&self) {

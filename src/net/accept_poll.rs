@@ -59,7 +59,9 @@ impl<L: Listen> Acceptor<L> {
         let watch = |error| Error::io("watch a connection", error);
         let key = self.core.register(&mut io, false).map_err(watch)?;
         let label = self.label.with_kind(CallbackKind::Open);
-        Ok((stream::attach(&self.core, key, io, label), peer))
+        let stream = stream::attach(&self.core, key, io, label);
+        self.is_host_of(&stream);
+        Ok((stream, peer))
     }
 
     /// Wakes whoever waits for a connection: a task for each.

@@ -1,5 +1,6 @@
 //! Addresses, as the functions of this module take them.
 
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
@@ -25,6 +26,16 @@ pub enum Destination {
     One(SocketAddr),
     FirstOf(Vec<SocketAddr>),
     Name(String, u16),
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Destination::One(address) => write!(f, "{address}"),
+            Destination::FirstOf(addresses) => write!(f, "{addresses:?}"),
+            Destination::Name(host, port) => write!(f, "{host}:{port}"),
+        }
+    }
 }
 
 pub trait Sealed {}

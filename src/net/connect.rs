@@ -18,9 +18,6 @@ use crate::trace::{Label, Resource, ResourceKind};
 pub(crate) trait Dial: Io + Sized {
     type Peer: fmt::Display + Clone + 'static;
 
-    /// Begins to connect.
-    fn dial(peer: &Self::Peer) -> io::Result<Self>;
-
     /// Takes what went wrong since.
     fn take_error(&self) -> io::Result<Option<io::Error>>;
 
@@ -40,13 +37,13 @@ pub(crate) struct Connecting<S: ByteStream<Io: Dial>> {
     activity: Activity,
 }
 
-/// Begins to connect. Who gets the result is said by `then`.
+/// Waits for a descriptor that has begun to connect. Who gets the result is said by `then`.
 pub(crate) fn begin<S: ByteStream<Io: Dial>>(
     core: &Loop,
     label: Label,
     peer: &PeerOf<S>,
+    mut io: S::Io,
 ) -> io::Result<Rc<Connecting<S>>> {
-    let mut io = S::Io::dial(peer)?;
     let key = core.register(&mut io, false)?;
     let connecting = Rc::new(Connecting {
         core: Rc::clone(core),

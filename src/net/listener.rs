@@ -27,7 +27,7 @@ const BACKLOG: u32 = 1024;
 /// When the process is out of descriptors, accepting stops, says so (error handler, or a warning in
 /// the log), and is tried again ten times a second; connections that are open are not touched.
 #[derive(Clone)]
-pub struct TcpListener(Rc<Acceptor<mio::net::TcpListener>>);
+pub struct TcpListener(pub(crate) Rc<Acceptor<mio::net::TcpListener>>);
 
 /// How a listener is set up; [`TcpListener::bind`] uses the defaults.
 ///
@@ -48,13 +48,22 @@ pub struct ListenOptions {
     reuse_address: bool,
     reuse_port: bool,
     v6_only: Option<bool>,
+    receive_buffer: Option<usize>,
+    send_buffer: Option<usize>,
 }
 
 impl ListenOptions {
     /// The defaults.
     #[expect(clippy::new_without_default, reason = "reads better, and there is one way to do it")]
     pub fn new() -> ListenOptions {
-        ListenOptions { backlog: BACKLOG, reuse_address: true, reuse_port: false, v6_only: None }
+        ListenOptions {
+            backlog: BACKLOG,
+            reuse_address: true,
+            reuse_port: false,
+            v6_only: None,
+            receive_buffer: None,
+            send_buffer: None,
+        }
     }
 
     /// How many connections may wait to be accepted. Default: 1024; the system may cut it.
@@ -80,6 +89,21 @@ impl ListenOptions {
     /// Whether a listener on an IPv6 address refuses IPv4. Default: as the system has it.
     pub fn v6_only(mut self, only: bool) -> ListenOptions {
         self.v6_only = Some(only);
+        self
+    }
+
+    /// How much the system keeps of each connection until it is read, in bytes. Default: as the
+    /// system has it, growing by itself; it may take less, and Linux says twice as much as it was
+    /// told.
+    pub fn receive_buffer(mut self, bytes: usize) -> ListenOptions {
+        self.receive_buffer = Some(bytes);
+        self
+    }
+
+    /// How much the system takes of each connection before it is sent, in bytes: as
+    /// [`receive_buffer`](ListenOptions::receive_buffer).
+    pub fn send_buffer(mut self, bytes: usize) -> ListenOptions {
+        self.send_buffer = Some(bytes);
         self
     }
 
@@ -116,6 +140,13 @@ impl ListenOptions {
         socket.set_reuse_address(self.reuse_address)?;
         if self.reuse_port {
             socket.set_reuse_port(true)?;
+        }
+        // Connections have them from their listener.
+        if let Some(bytes) = self.receive_buffer {
+            socket.set_recv_buffer_size(bytes)?;
+        }
+        if let Some(bytes) = self.send_buffer {
+            socket.set_send_buffer_size(bytes)?;
         }
         socket.bind(&address.into())?;
         socket.listen(i32::try_from(self.backlog).unwrap_or(i32::MAX))?;

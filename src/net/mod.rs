@@ -21,6 +21,7 @@ mod accept;
 mod accept_poll;
 mod address;
 mod connect;
+mod connect_options;
 mod datagram_batch;
 mod datagram_endpoint;
 #[cfg(feature = "async")]
@@ -33,10 +34,14 @@ mod datagram_receive;
 mod datagram_send;
 #[cfg(feature = "async")]
 mod incoming;
+mod inherited;
+mod keepalive;
 mod listener;
 mod listener_methods;
 mod lookup;
 mod tcp_connect;
+mod tcp_settings;
+mod tcp_std;
 mod tcp_stream;
 mod udp;
 mod udp_options;
@@ -53,11 +58,14 @@ mod unix_stream;
 #[cfg(feature = "async")]
 pub use crate::stream::Chunk;
 pub use address::Address;
+pub use connect_options::ConnectOptions;
 pub use datagram_batch::{Datagram, Datagrams};
 #[cfg(feature = "async")]
 pub use datagram_futures::Received;
 #[cfg(feature = "async")]
 pub use incoming::Incoming;
+pub use inherited::{Inherited, InheritedSocket, inherited_listeners};
+pub use keepalive::Keepalive;
 pub use listener::{ListenOptions, TcpListener};
 pub use lookup::{lookup_address, lookup_host};
 pub use tcp_stream::TcpStream;

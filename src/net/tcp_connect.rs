@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::event_loop::Timer;
@@ -13,41 +14,74 @@ use crate::event_loop::source::Source;
 use crate::event_loop::timers::Body;
 use crate::net::address::Destination;
 use crate::net::connect::{self, Connecting};
+use crate::net::connect_options::ConnectOptions;
 use crate::net::lookup;
 use crate::net::tcp_stream::TcpStream;
 use crate::pool::{JobId, Lane};
 use crate::request::{Complete, Request, Underway};
+use crate::time::whole_millis;
 use crate::trace::{At, Label};
 
 /// How long an address is waited for before the next one is tried beside it: Node's
 /// `autoSelectFamilyAttemptTimeout`, and what RFC 8305 recommends.
 const ATTEMPT_MILLIS: u64 = 250;
 
-pub(crate) fn request(at: At, destination: Result<Destination>) -> Request<TcpStream> {
+pub(crate) fn request(
+    at: At,
+    destination: Result<Destination>,
+    options: ConnectOptions,
+) -> Request<TcpStream> {
     Request::new(at, move |core, label, complete| match destination {
-        Ok(Destination::One(address)) => one(core, label, address, complete),
-        Ok(Destination::FirstOf(addresses)) => {
-            let race = Race::new(core, label, format!("{addresses:?}"), complete);
-            race.start(addresses);
-            race.underway()
+        Ok(Destination::One(address)) if options.limit().is_none() => {
+            one(core, label, address, &options, complete)
         }
-        Ok(Destination::Name(host, port)) => {
-            let race = Race::new(core, label, format!("{host}:{port}"), complete);
-            race.look_up(host, port);
-            race.underway()
-        }
+        Ok(destination) => race(core, label, destination, options, complete),
         Err(error) => connect::refuse(core, label, complete, error),
     })
 }
 
-fn one(core: &Loop, label: Label, address: SocketAddr, complete: Complete<TcpStream>) -> Underway {
-    match connect::begin(core, label, &address) {
+fn one(
+    core: &Loop,
+    label: Label,
+    address: SocketAddr,
+    options: &ConnectOptions,
+    complete: Complete<TcpStream>,
+) -> Underway {
+    match dial(core, label, address, options) {
         Ok(connecting) => {
             connecting.then(complete);
             connecting.underway()
         }
-        Err(error) => connect::refuse(core, label, complete, connect::in_context(address, error)),
+        Err(error) => connect::refuse(core, label, complete, error),
     }
+}
+
+fn dial(
+    core: &Loop,
+    label: Label,
+    address: SocketAddr,
+    options: &ConnectOptions,
+) -> Result<Rc<Connecting<TcpStream>>> {
+    let io = options.dial(address)?;
+    connect::begin(core, label, &address, io).map_err(|error| connect::in_context(address, error))
+}
+
+fn race(
+    core: &Loop,
+    label: Label,
+    destination: Destination,
+    options: ConnectOptions,
+    complete: Complete<TcpStream>,
+) -> Underway {
+    let target = destination.to_string();
+    let race = Race::new(core, label, target, options, complete);
+    race.limit();
+    match destination {
+        Destination::One(address) => race.start(vec![address]),
+        Destination::FirstOf(addresses) => race.start(addresses),
+        Destination::Name(host, port) => race.look_up(host, port),
+    }
+    race.underway()
 }
 
 /// Several addresses of which the first that answers wins. It is owned by what is under way.
@@ -56,30 +90,64 @@ struct Race {
     label: Label,
     /// What was asked for, for the error.
     target: String,
+    options: ConnectOptions,
     lookup: Cell<Option<JobId>>,
     /// Not tried yet.
     left: RefCell<VecDeque<SocketAddr>>,
     attempts: RefCell<Vec<Rc<Connecting<TcpStream>>>>,
     /// Set while an address has its time for itself.
     timer: Cell<Option<Timer>>,
+    /// Set while it may be over before it is decided.
+    deadline: Cell<Option<Timer>>,
     failures: RefCell<Vec<Error>>,
     /// Taken when it is decided.
     complete: Cell<Option<Complete<TcpStream>>>,
 }
 
 impl Race {
-    fn new(core: &Loop, label: Label, target: String, complete: Complete<TcpStream>) -> Rc<Race> {
+    fn new(
+        core: &Loop,
+        label: Label,
+        target: String,
+        options: ConnectOptions,
+        complete: Complete<TcpStream>,
+    ) -> Rc<Race> {
         Rc::new(Race {
             core: Rc::clone(core),
             label,
             target,
+            options,
             lookup: Cell::new(None),
             left: RefCell::default(),
             attempts: RefCell::default(),
             timer: Cell::new(None),
+            deadline: Cell::new(None),
             failures: RefCell::default(),
             complete: Cell::new(Some(complete)),
         })
+    }
+
+    /// Has it end when its time is over, whatever it is at by then.
+    fn limit(self: &Rc<Self>) {
+        let Some(limit) = self.options.limit() else { return };
+        let race = Rc::downgrade(self);
+        let body = Body::Deferred(Box::new(move || {
+            if let Some(race) = race.upgrade() {
+                race.time_is_over(limit);
+            }
+        }));
+        // What keeps the loop alive is what it waits for.
+        let timer = self.core.start_timer(self.label, whole_millis(limit), body, false);
+        self.deadline.set(Some(timer));
+    }
+
+    fn time_is_over(&self, limit: Duration) {
+        if let Some(complete) = self.complete.take() {
+            self.give_up();
+            let message = format!("nobody has answered within {limit:?}");
+            let error = io::Error::new(io::ErrorKind::TimedOut, message);
+            complete(&self.core, Err(connect::in_context(&self.target, error)));
+        }
     }
 
     fn look_up(self: &Rc<Self>, host: String, port: u16) {
@@ -95,6 +163,7 @@ impl Race {
             Ok(addresses) => self.start(addresses),
             Err(error) => {
                 if let Some(complete) = self.complete.take() {
+                    self.give_up();
                     complete(core, Err(error));
                 }
             }
@@ -113,9 +182,9 @@ impl Race {
             return;
         }
         while let Some(address) = self.next_address() {
-            match connect::begin(&self.core, self.label, &address) {
+            match dial(&self.core, self.label, address, &self.options) {
                 Ok(attempt) => return self.attempted(attempt),
-                Err(error) => self.note(connect::in_context(address, error)),
+                Err(error) => self.note(error),
             }
         }
         if self.attempts.borrow().is_empty() {
@@ -162,6 +231,7 @@ impl Race {
 
     fn fail(&self) {
         if let Some(complete) = self.complete.take() {
+            self.give_up();
             let error = self.failure();
             self.core.defer(self.label, move |core| complete(core, Err(error)));
         }
@@ -201,6 +271,9 @@ impl Race {
     /// Ends what is under way.
     fn give_up(&self) {
         self.stop_timer();
+        if let Some(deadline) = self.deadline.take() {
+            deadline.clear();
+        }
         if let Some(lookup) = self.lookup.take() {
             // One that runs cannot be stopped; its result will find the race decided.
             self.core.cancel_job(lookup);

@@ -7,11 +7,12 @@ use std::panic::Location;
 use std::rc::Rc;
 use std::time::Duration;
 
-use socket2::{SockRef, TcpKeepalive};
+use socket2::SockRef;
 
 use crate::error::Result;
 use crate::net::address::Address;
 use crate::net::connect::Dial;
+use crate::net::connect_options::ConnectOptions;
 use crate::net::tcp_connect;
 use crate::request::Request;
 use crate::stream::{Flow, Io, byte_stream};
@@ -34,7 +35,7 @@ use crate::sys::socket;
 ///
 /// **Alive.** A stream that is read, or that has bytes to send, keeps the loop alive; an idle one
 /// that nobody reads, or a paused one, does not.
-pub struct TcpStream(Rc<Flow<TcpStream>>);
+pub struct TcpStream(pub(crate) Rc<Flow<TcpStream>>);
 
 impl TcpStream {
     /// Connects to an address, a name with a port, or the first of several addresses that answers.
@@ -66,7 +67,7 @@ impl TcpStream {
     /// kind is that of the first failure, and the message names all.
     #[track_caller]
     pub fn connect(address: impl Address) -> Request<TcpStream> {
-        tcp_connect::request(Location::caller(), address.to_destination())
+        tcp_connect::request(Location::caller(), address.to_destination(), ConnectOptions::new())
     }
 
     /// Closes the stream by a reset: the peer gets `ConnectionReset` instead of an end.
@@ -81,34 +82,14 @@ impl TcpStream {
         Ok(set?)
     }
 
-    /// Sends small segments at once, instead of waiting for more (`TCP_NODELAY`). Default: off.
+    /// Copies what has been received and not read, and leaves it there; 0 is the end.
     ///
     /// # Errors
     ///
-    /// `NotConnected` if the stream is closed, and what the system says.
-    pub fn set_nodelay(&self, nodelay: bool) -> Result<()> {
-        self.with_io(|io| io.set_nodelay(nodelay))
-    }
-
-    /// Lets the system probe an idle connection after this time, in whole seconds, rounded up;
-    /// `None` turns that off (default).
-    ///
-    /// # Errors
-    ///
-    /// `NotConnected` if the stream is closed, and what the system says.
-    pub fn set_keepalive(&self, after: Option<Duration>) -> Result<()> {
-        self.with_io(|io| {
-            let socket = SockRef::from(io);
-            match after {
-                Some(after) => {
-                    let secs = after.as_secs() + u64::from(after.subsec_nanos() > 0);
-                    // The system takes no zero.
-                    let after = Duration::from_secs(secs.max(1));
-                    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(after))
-                }
-                None => socket.set_keepalive(false),
-            }
-        })
+    /// `WouldBlock` if there is nothing; `NotConnected` if the stream is closed; `ConnectionReset`
+    /// and what else the system says.
+    pub fn peek(&self, buffer: &mut [u8]) -> Result<usize> {
+        self.with_io(|io| io.peek(buffer))
     }
 
     /// This side's address.
@@ -129,7 +110,10 @@ impl TcpStream {
         self.with_io(mio::net::TcpStream::peer_addr)
     }
 
-    fn with_io<T>(&self, f: impl FnOnce(&mio::net::TcpStream) -> io::Result<T>) -> Result<T> {
+    pub(crate) fn with_io<T>(
+        &self,
+        f: impl FnOnce(&mio::net::TcpStream) -> io::Result<T>,
+    ) -> Result<T> {
         match &*self.0.io.borrow() {
             Some(io) => Ok(f(io)?),
             None => Err(io::ErrorKind::NotConnected.into()),
@@ -171,10 +155,6 @@ impl Io for mio::net::TcpStream {
 
 impl Dial for mio::net::TcpStream {
     type Peer = SocketAddr;
-
-    fn dial(peer: &SocketAddr) -> io::Result<mio::net::TcpStream> {
-        mio::net::TcpStream::connect(*peer)
-    }
 
     fn take_error(&self) -> io::Result<Option<io::Error>> {
         mio::net::TcpStream::take_error(self)

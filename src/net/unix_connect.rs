@@ -12,6 +12,7 @@ use crate::event_loop::source::Source;
 use crate::event_loop::timers::Body;
 use crate::net::connect::{self, Connecting};
 use crate::net::unix_address::Shown;
+use crate::net::unix_io::UnixIo;
 use crate::net::unix_stream::UnixStream;
 use crate::request::{Complete, Request, Underway};
 use crate::trace::{At, Label};
@@ -52,7 +53,9 @@ struct Visit {
 
 impl Visit {
     fn knock(self: &Rc<Self>) {
-        match connect::begin(&self.core, self.label, &self.address) {
+        let dialled = UnixIo::dial(&self.address);
+        let begin = |io| connect::begin(&self.core, self.label, &self.address, io);
+        match dialled.and_then(begin) {
             Ok(connecting) => {
                 let visit = Rc::clone(self);
                 connecting.then(Box::new(move |core, result| {

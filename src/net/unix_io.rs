@@ -29,6 +29,11 @@ pub struct UnixIo {
 }
 
 impl UnixIo {
+    /// Begins to connect.
+    pub(crate) fn dial(peer: &Shown) -> io::Result<UnixIo> {
+        UnixStream::connect_addr(&peer.0).map(UnixIo::new)
+    }
+
     pub(crate) fn new(io: UnixStream) -> UnixIo {
         UnixIo { io, passing: OnceCell::new() }
     }
@@ -104,10 +109,6 @@ impl Io for UnixIo {
 
 impl Dial for UnixIo {
     type Peer = Shown;
-
-    fn dial(peer: &Shown) -> io::Result<UnixIo> {
-        UnixStream::connect_addr(&peer.0).map(UnixIo::new)
-    }
 
     fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.io.take_error()

@@ -23,7 +23,7 @@ use crate::net::unix_stream::UnixStream;
 /// listening. Who may connect is decided by the permissions of the directory and of the path; bind
 /// in a directory of your own where that matters.
 #[derive(Clone)]
-pub struct UnixListener(Rc<Acceptor<Bound<mio::net::UnixListener>>>);
+pub struct UnixListener(pub(crate) Rc<Acceptor<Bound<mio::net::UnixListener>>>);
 
 impl UnixListener {
     /// Listens at a path, or at an abstract name.

@@ -21,7 +21,7 @@ use crate::stream::{ByteStream, Handler, Io, Kind};
 use crate::trace::{CallbackKind, Label, Resource, ResourceKind, event};
 
 /// As in Node since 22: a threshold, not a limit.
-const HIGH_WATER_MARK: usize = 64 * 1024;
+const HIGH_WATER_MARK: u32 = 64 * 1024;
 
 /// A stream's core.
 pub struct Flow<S: Kind> {
@@ -34,7 +34,9 @@ pub struct Flow<S: Kind> {
     pub(crate) state: State,
     pub(crate) handlers: Handlers<S>,
     pub(crate) queue: RefCell<WriteQueue>,
-    pub(crate) high_water_mark: Cell<usize>,
+    mark: Cell<u32>,
+    /// The generation of the key of the listener that accepted it; 0 is nobody's.
+    pub(crate) host: Cell<u32>,
     pub(crate) activity: Activity,
     #[cfg(feature = "async")]
     waiters: OnceCell<Box<Waiters>>,
@@ -59,7 +61,8 @@ impl<S: ByteStream> Flow<S> {
             state: State::new(facts_at_first::<S>()),
             handlers: Handlers::new(),
             queue: RefCell::new(WriteQueue::default()),
-            high_water_mark: Cell::new(HIGH_WATER_MARK),
+            mark: Cell::new(HIGH_WATER_MARK),
+            host: Cell::new(0),
             activity: Activity::default(),
             #[cfg(feature = "async")]
             waiters: OnceCell::new(),
@@ -185,7 +188,8 @@ impl<S: ByteStream> Flow<S> {
             return;
         }
         let stream = S::of_flow(Rc::clone(self));
-        self.emit_error(&stream, error);
+        self.emit_error(&stream, error.clone());
+        self.fail_flushes(&error);
         self.close();
     }
 
@@ -263,6 +267,7 @@ impl<S: ByteStream> Flow<S> {
     /// The close callback, which is the last; then the handlers go, and with them their cycles.
     fn finish(self: &Rc<Self>) {
         let stream = S::of_flow(Rc::clone(self));
+        self.cancel_flushes();
         let kind = CallbackKind::Close;
         self.emit(kind, &stream, |handler, stream| handler.close(stream), |extras| &extras.close);
         self.state.clear(Facts::HAS_READER);
@@ -299,9 +304,15 @@ impl<S: ByteStream> Flow<S> {
         self.end();
     }
 
+    /// Of 32 bits, so that the stream's host has room beside it: the largest means none.
+    pub(crate) fn high_water_mark(&self) -> usize {
+        let mark = self.mark.get();
+        if mark == u32::MAX { usize::MAX } else { mark as usize }
+    }
+
     /// A queue that is above the mark no more holds reading up no more.
     pub(crate) fn set_high_water_mark(&self, bytes: usize) {
-        self.high_water_mark.set(bytes);
+        self.mark.set(u32::try_from(bytes).unwrap_or(u32::MAX));
         self.queue_changed();
         self.go_on_reading();
     }
@@ -310,7 +321,7 @@ impl<S: ByteStream> Flow<S> {
     pub(crate) fn queue_changed(&self) {
         let length = self.queue.borrow().length();
         self.state.put(Facts::QUEUED, length > 0 || self.state.is(Facts::LENT));
-        self.state.put(Facts::FULL, length > self.high_water_mark.get());
+        self.state.put(Facts::FULL, length > self.high_water_mark());
     }
 
     /// Active: being read, or with something to send.
@@ -345,7 +356,7 @@ impl<S: ByteStream> Flow<S> {
         self.last_active.set(self.core.clock.cached());
     }
 
-    fn state(&self) -> &'static str {
+    fn doing(&self) -> &'static str {
         if self.state.is(Facts::QUEUED | Facts::WRITE_AWAITED) {
             "writing to"
         } else if self.state.is(Facts::READ_AWAITED) {
@@ -402,7 +413,7 @@ impl<S: ByteStream> Source for Flow<S> {
     fn describe(&self) -> Resource {
         let peer = self.io.borrow().as_ref().map(Io::describe);
         let state =
-            peer.map_or_else(|| "closed".to_owned(), |peer| format!("{} {peer}", self.state()));
+            peer.map_or_else(|| "closed".to_owned(), |peer| format!("{} {peer}", self.doing()));
         Resource {
             kind: ResourceKind::Stream,
             at: self.label.at,

@@ -178,6 +178,15 @@ macro_rules! awaited_writing {
                     self.flow().poll_write(cx, &Ticket::polled(), bytes).map_err(Error::into_io)
                 }
 
+                fn poll_write_vectored(
+                    self: Pin<&mut Self>,
+                    cx: &mut Context<'_>,
+                    slices: &[io::IoSlice<'_>],
+                ) -> Poll<io::Result<usize>> {
+                    let written = self.flow().poll_write_vectored(cx, &Ticket::polled(), slices);
+                    written.map_err(Error::into_io)
+                }
+
                 fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
                     self.flow().poll_flush(cx, &Ticket::polled()).map_err(Error::into_io)
                 }
@@ -195,6 +204,14 @@ macro_rules! awaited_writing {
                     bytes: &[u8],
                 ) -> Poll<io::Result<usize>> {
                     Pin::new(&mut &*self).poll_write(cx, bytes)
+                }
+
+                fn poll_write_vectored(
+                    self: Pin<&mut Self>,
+                    cx: &mut Context<'_>,
+                    slices: &[io::IoSlice<'_>],
+                ) -> Poll<io::Result<usize>> {
+                    Pin::new(&mut &*self).poll_write_vectored(cx, slices)
                 }
 
                 fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -1,9 +1,11 @@
 //! What a stream calls, and where it is kept.
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::VecDeque;
 
 use crate::error::{Error, Result};
 use crate::event_loop::place::Place;
+use crate::stream::flush::Flush;
 use crate::stream::idle::Idle;
 use crate::stream::readable::Done;
 use crate::stream::{ByteStream, Handler};
@@ -35,6 +37,7 @@ pub(crate) struct Extras<S> {
     pub(crate) after_close: RefCell<Vec<Box<dyn FnOnce()>>>,
     /// What it failed with, for them.
     pub(crate) failure: RefCell<Option<Error>>,
+    pub(crate) flushes: RefCell<VecDeque<Flush>>,
 }
 
 pub(crate) type OnStream<S> = dyn FnMut(&S) -> Result<()>;
@@ -89,7 +92,7 @@ impl<S> Extras<S> {
         let closures = (self.end.retire(), self.drain.retire(), self.idle.retire());
         let last = (self.error.retire(), self.close.retire());
         let joined = (self.after_drain.take(), self.readers.take(), self.writers.take());
-        (closures, last, joined, self.after_close.take())
+        (closures, last, joined, self.after_close.take(), self.flushes.take())
     }
 
     fn bytes(&self) -> usize {
@@ -115,6 +118,7 @@ impl<S> Default for Extras<S> {
             writers: RefCell::default(),
             after_close: RefCell::default(),
             failure: RefCell::default(),
+            flushes: RefCell::default(),
         }
     }
 }

@@ -6,13 +6,15 @@
 /// What the macro names.
 pub(crate) mod names {
     pub(crate) use std::fmt;
+    pub(crate) use std::io::IoSlice;
     pub(crate) use std::panic::Location;
     pub(crate) use std::rc::Rc;
     pub(crate) use std::time::Duration;
 
-    pub(crate) use crate::error::{Error, Outcome};
+    pub(crate) use crate::error::{Error, Outcome, Result};
     pub(crate) use crate::event_loop::place::Place;
     pub(crate) use crate::event_loop::source::Source;
+    pub(crate) use crate::request::Request;
     pub(crate) use crate::stream::{
         ByteStream, Done, Extras, Facts, Flow, Handler, Kind, OnError, OnStream, Readable, Reader,
         Writable,
@@ -316,6 +318,48 @@ macro_rules! writing_side {
                     self.0.write_owned(bytes.into())
                 }
 
+                /// Writes several slices as if they were one, by one system call where they fit:
+                /// in all else as [`write`](Self::write).
+                pub fn write_vectored(&self, slices: &[IoSlice<'_>]) -> bool {
+                    self.0.write_vectored(slices)
+                }
+
+                /// Sends what the system takes of the bytes now, and queues nothing. Returns how many
+                /// were sent: at least one, unless there was none to send.
+                ///
+                /// # Errors
+                ///
+                /// `WouldBlock` if the system takes nothing now, or if bytes that were written before
+                /// are queued; `BrokenPipe` after [`end`](Self::end) and where the peer has closed;
+                /// `NotConnected` if the stream is closed or has failed; `ConnectionReset` and what
+                /// else the system says. The stream stays as it was.
+                pub fn try_write(&self, bytes: &[u8]) -> Result<usize> {
+                    self.0.try_write(&[IoSlice::new(bytes)])
+                }
+
+                /// The same for several slices, by one system call.
+                ///
+                /// # Errors
+                ///
+                /// As [`try_write`](Self::try_write).
+                pub fn try_write_vectored(&self, slices: &[IoSlice<'_>]) -> Result<usize> {
+                    self.0.try_write(slices)
+                }
+
+                /// Tells when all that was written until it is begun has been handed to the system:
+                /// what Node tells the callback of a `write`.
+                ///
+                /// The request keeps the loop alive, also if the stream is unreferenced. Dropping or
+                /// cancelling it takes nothing back.
+                ///
+                /// # Errors
+                ///
+                /// The failure of the stream; `NotConnected` if it was closed before.
+                #[track_caller]
+                pub fn flushed(&self) -> Request<()> {
+                    self.0.flushed(Location::caller())
+                }
+
                 /// Ends this side: the peer sees the end of the stream once all that was written is
                 /// sent.
                 ///
@@ -338,10 +382,10 @@ macro_rules! writing_side {
 
                 /// How many queued bytes make `write` return `false`. Default: 64 KiB.
                 pub fn high_water_mark(&self) -> usize {
-                    self.0.high_water_mark.get()
+                    self.0.high_water_mark()
                 }
 
-                /// Sets the high-water mark, in bytes.
+                /// Sets the high-water mark, in bytes. From 4 GiB on there is none.
                 pub fn set_high_water_mark(&self, bytes: usize) {
                     self.0.set_high_water_mark(bytes);
                 }

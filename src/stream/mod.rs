@@ -16,8 +16,10 @@ mod decoded;
 mod decoded_futures;
 mod flow;
 mod framed;
+mod flush;
 #[cfg(feature = "async")]
 pub(crate) mod futures;
+mod hand_over;
 mod handlers;
 mod idle;
 mod items;
@@ -34,6 +36,7 @@ mod readable;
 mod state;
 mod tee;
 mod transform;
+mod vectored;
 #[cfg(feature = "async")]
 mod wakers;
 mod writable;

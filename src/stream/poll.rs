@@ -217,7 +217,7 @@ impl<S: ByteStream> Flow<S> {
     }
 
     #[cold]
-    fn poll_unwritable(
+    pub(crate) fn poll_unwritable(
         &self,
         cx: &mut Context<'_>,
         ticket: &Ticket,
@@ -341,7 +341,7 @@ impl<S: ByteStream> Flow<S> {
     /// The count goes on from the most that it could have reached in all turns before: so it begins
     /// anew with each turn by itself.
     #[inline]
-    fn has_had_its_share(&self) -> bool {
+    pub(crate) fn has_had_its_share(&self) -> bool {
         let (turn, polls) = (self.core.counters.turns.get(), &self.polls);
         let before = polls.get().max(turn * POLLS_PER_TURN);
         let spent = before == (turn + 1) * POLLS_PER_TURN;

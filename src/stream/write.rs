@@ -79,7 +79,7 @@ impl<S: ByteStream> Flow<S> {
     }
 
     /// Counts what was sent, and remembers when the system takes no more.
-    fn note_sent(&self, sent: io::Result<usize>, offered: usize) -> io::Result<usize> {
+    pub(crate) fn note_sent(&self, sent: io::Result<usize>, offered: usize) -> io::Result<usize> {
         let sent = match sent {
             Ok(sent) => sent,
             Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
@@ -105,7 +105,7 @@ impl<S: ByteStream> Flow<S> {
         self.note_sent(sent, bytes.len())
     }
 
-    fn queued(&self) {
+    pub(crate) fn queued(&self) {
         self.queue_changed();
         self.update_activity();
         if self.is_writable() && !self.state.is(Facts::CORKED | Facts::LENT) {
@@ -114,11 +114,11 @@ impl<S: ByteStream> Flow<S> {
     }
 
     /// What `write` returns: whether the queue is below the mark. If not, `drain` will follow.
-    fn has_room(&self) -> bool {
+    pub(crate) fn has_room(&self) -> bool {
         if !self.state.is(Facts::QUEUED) {
             return true;
         }
-        let room = self.queue.borrow().length() < self.high_water_mark.get();
+        let room = self.queue.borrow().length() < self.high_water_mark();
         if !room {
             self.state.set(Facts::NEEDS_DRAIN);
         }
@@ -132,8 +132,11 @@ impl<S: ByteStream> Flow<S> {
         if !self.state.of(Facts::QUEUED | hindrances, Facts::QUEUED) {
             return;
         }
-        match self.send_queued() {
+        let sent = self.send_queued();
+        self.tell_flushed();
+        match sent {
             Err(error) => self.fail(Error::io("write", error)),
+            Ok(()) if self.state.is(Facts::CLOSED) => {}
             Ok(()) if !self.state.is(Facts::QUEUED) => self.drained(stream),
             Ok(()) if self.is_writable() => self.requeue(),
             Ok(()) => {}
@@ -305,6 +308,10 @@ impl<S: ByteStream> Flow<S> {
 
     fn uncorked(self: &Rc<Self>) {
         self.update_activity();
+        if self.has_flushed() {
+            let flow = Rc::clone(self);
+            self.core.defer(self.label, move |_| flow.tell_flushed());
+        }
         let empty = !self.state.is(Facts::QUEUED);
         if empty && self.state.is(Facts::ENDING) {
             self.finish_writing();

@@ -10,6 +10,7 @@ pub(crate) mod datagram_errors;
 pub(crate) mod fd;
 pub(crate) mod file;
 pub(crate) mod file_times;
+pub(crate) mod inherited;
 pub(crate) mod inotify;
 pub(crate) mod name;
 pub(crate) mod passing;

@@ -1,0 +1,115 @@
+//! Being told when what was written so far has been handed to the system.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::io;
+use std::rc::{Rc, Weak};
+
+use crate::error::{Error, Result};
+use crate::event_loop::KeepAlive;
+use crate::event_loop::core::Loop;
+use crate::request::{Complete, Request, Underway};
+use crate::stream::ByteStream;
+use crate::stream::flow::Flow;
+use crate::stream::state::Facts;
+use crate::trace::{At, Label};
+
+/// Somebody who waits for the bytes up to a mark.
+pub(crate) struct Flush {
+    /// How many bytes the system has taken by then.
+    mark: u64,
+    /// Taken when it is decided, or given up.
+    complete: Rc<Cell<Option<Complete<()>>>>,
+    /// An unreferenced stream holds no loop, and a request does.
+    _alive: Option<KeepAlive>,
+}
+
+impl Flush {
+    fn tell(self, core: &Loop, result: Result<()>) {
+        if let Some(complete) = self.complete.take() {
+            complete(core, result);
+        }
+    }
+}
+
+impl<S: ByteStream> Flow<S> {
+    pub(crate) fn flushed(self: &Rc<Self>, at: At) -> Request<()> {
+        let flow = Rc::downgrade(self);
+        Request::new(at, move |core, label, complete| {
+            let complete = Rc::new(Cell::new(Some(complete)));
+            let given_up = Rc::clone(&complete);
+            match flow.upgrade().filter(|flow| flow.state.is(Facts::QUEUED)) {
+                Some(flow) => flow.wait_for_flush(label.at, complete),
+                None => tell_later(core, label, &flow, complete),
+            }
+            Underway::Other(Box::new(move |core| {
+                let Some(complete) = given_up.take() else { return false };
+                core.defer(label, move |core| complete(core, Err(Error::cancelled())));
+                true
+            }))
+        })
+    }
+
+    fn wait_for_flush(&self, at: At, complete: Rc<Cell<Option<Complete<()>>>>) {
+        if let Some(extras) = self.handlers.extras_to_fill() {
+            let mark = self.bytes_written.get() + self.queue.borrow().length() as u64;
+            let alive = (!self.activity.is_referenced()).then(|| self.core.keep_alive(at));
+            extras.flushes.borrow_mut().push_back(Flush { mark, complete, _alive: alive });
+        }
+    }
+
+    /// Tells those whose bytes are sent.
+    pub(crate) fn tell_flushed(&self) {
+        while let Some(flush) = self.next_flush(self.bytes_written.get()) {
+            flush.tell(&self.core, Ok(()));
+        }
+    }
+
+    /// Whether somebody is to be told.
+    pub(crate) fn has_flushed(&self) -> bool {
+        let sent = self.bytes_written.get();
+        let extras = self.handlers.extras();
+        extras.is_some_and(|extras| is_next(&extras.flushes.borrow(), sent))
+    }
+
+    fn next_flush(&self, sent: u64) -> Option<Flush> {
+        let mut flushes = self.handlers.extras()?.flushes.borrow_mut();
+        if is_next(&flushes, sent) { flushes.pop_front() } else { None }
+    }
+
+    /// Tells all others that it came to nothing.
+    pub(crate) fn fail_flushes(&self, error: &Error) {
+        while let Some(flush) = self.next_flush(u64::MAX) {
+            flush.tell(&self.core, Err(error.clone()));
+        }
+    }
+
+    /// The same for a stream that was closed with bytes in its queue.
+    pub(crate) fn cancel_flushes(&self) {
+        if self.handlers.extras().is_some_and(|extras| !extras.flushes.borrow().is_empty()) {
+            let message = "the stream was closed before all was sent";
+            self.fail_flushes(&Error::new(io::Error::new(io::ErrorKind::NotConnected, message)));
+        }
+    }
+}
+
+fn is_next(flushes: &VecDeque<Flush>, sent: u64) -> bool {
+    flushes.front().is_some_and(|flush| flush.mark <= sent)
+}
+
+/// Nothing waits to be sent, or never will: that is told in the next turn.
+fn tell_later<S: ByteStream>(
+    core: &Loop,
+    label: Label,
+    flow: &Weak<Flow<S>>,
+    complete: Rc<Cell<Option<Complete<()>>>>,
+) {
+    let is_open = |flow: Rc<Flow<S>>| !flow.state.is(Facts::CLOSED | Facts::FAILED);
+    let open = flow.upgrade().is_some_and(is_open);
+    core.defer(label, move |core| {
+        if let Some(complete) = complete.take() {
+            let closed = || Error::from(io::ErrorKind::NotConnected);
+            complete(core, if open { Ok(()) } else { Err(closed()) });
+        }
+    });
+}
