@@ -8,10 +8,8 @@ mod common;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::rc::Rc;
 
-use closing::Guests;
 use unspin::Handler;
 use unspin::net::{TcpListener, TcpStream};
 
@@ -28,17 +26,16 @@ fn main() -> unspin::Result<()> {
     unspin::run(|| {
         let room = Rc::new(Room::default());
         let listener = TcpListener::bind(address)?;
-        room.guests.leave_at_signal(listener.clone());
-        listener.serve(move |peer| Client::new(&room, peer));
+        closing::leave_at_signal(listener.clone());
+        listener.serve(move |_peer| Client::new(&room));
         println!("listening on {}", listener.local_addr()?);
         Ok(())
     })
 }
 
-/// What the connections share: all of them, and the members by name.
+/// What the connections share: the members by name.
 #[derive(Default)]
 struct Room {
-    guests: Guests,
     members: RefCell<BTreeMap<String, TcpStream>>,
 }
 
@@ -82,15 +79,14 @@ fn tell(stream: &TcpStream, line: &str) {
 /// One connection: a member of the room once it has a name.
 struct Client {
     room: Rc<Room>,
-    peer: SocketAddr,
     name: Option<String>,
     /// The beginning of a line whose end has not come.
     line: Vec<u8>,
 }
 
 impl Client {
-    fn new(room: &Rc<Room>, peer: SocketAddr) -> Client {
-        Client { room: Rc::clone(room), peer, name: None, line: Vec::new() }
+    fn new(room: &Rc<Room>) -> Client {
+        Client { room: Rc::clone(room), name: None, line: Vec::new() }
     }
 
     fn said(&mut self, stream: &TcpStream, line: &str) {
@@ -105,7 +101,6 @@ impl Client {
 
 impl Handler<TcpStream> for Client {
     fn open(&mut self, stream: &TcpStream) {
-        self.room.guests.came(stream, self.peer);
         tell(stream, "* your name?");
     }
 
@@ -123,7 +118,6 @@ impl Handler<TcpStream> for Client {
     }
 
     fn close(&mut self, _: &TcpStream) {
-        self.room.guests.left(self.peer);
         if let Some(name) = &self.name {
             self.room.leave(name);
         }

@@ -1,7 +1,10 @@
 //! An echo server in callbacks: `cargo run --release --example echo [ADDR]`, then `nc 127.0.0.1 7000`.
 //!
+//! SIGINT and SIGTERM close it in good order: what is in flight is finished.
 //! `RUST_LOG=unspin=debug` shows what the loop does: a line per phase, sleep and wake.
 
+#[path = "common/closing.rs"]
+mod closing;
 mod common;
 
 use unspin::net::TcpListener;
@@ -19,6 +22,7 @@ fn main() -> unspin::Result<()> {
                 stream.write(chunk);
             });
         });
+        closing::leave_at_signal(listener.clone());
         println!("listening on {}", listener.local_addr()?);
         Ok(())
     })

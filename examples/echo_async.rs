@@ -2,8 +2,15 @@
 
 mod common;
 
+use std::time::Duration;
+
+use futures_lite::StreamExt;
 use unspin::net::TcpListener;
+use unspin::signal::{self, Signal};
 use unspin::spawn;
+
+/// Connections that are never quiet are cut off after this.
+const GRACE: Duration = Duration::from_secs(30);
 
 fn main() -> unspin::Result<()> {
     common::log_from_env();
@@ -12,8 +19,11 @@ fn main() -> unspin::Result<()> {
     unspin::block_on(async move {
         let listener = TcpListener::bind(address)?;
         println!("listening on {}", listener.local_addr()?);
-        loop {
-            let (stream, _peer) = listener.accept().await?;
+        let leaving = spawn(leave_at_signal(listener.clone()));
+        let mut incoming = listener.incoming();
+        // Until it is closed.
+        while let Some(accepted) = incoming.next().await {
+            let (stream, _peer) = accepted?;
             // One bad peer ends its own future and nothing else.
             spawn(async move {
                 while let Some(chunk) = stream.chunk().await? {
@@ -23,5 +33,17 @@ fn main() -> unspin::Result<()> {
             })
             .log_err();
         }
+        leaving.await?
     })
+}
+
+/// Closes the listener at a signal, and each connection once it is quiet.
+async fn leave_at_signal(listener: TcpListener) -> unspin::Result<()> {
+    let signal = signal::once([Signal::INTERRUPT, Signal::TERMINATE]).await?;
+    eprintln!("{signal}: closing");
+    let closed = listener.close_all(GRACE).await?;
+    if closed.cut_off > 0 {
+        eprintln!("{} connections were cut off", closed.cut_off);
+    }
+    Ok(())
 }

@@ -14,7 +14,6 @@ use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
-use closing::Guests;
 use unspin::fs::{self, File};
 use unspin::net::{TcpListener, TcpStream};
 use unspin::{Error, Result};
@@ -37,14 +36,8 @@ fn main() -> Result<()> {
     unspin::run(|| {
         let root: Rc<Path> = PathBuf::from(directory).into();
         let listener = TcpListener::bind(address)?;
-        let guests = Guests::default();
-        guests.leave_at_signal(listener.clone());
-        listener.on_connection(move |stream, peer| {
-            guests.came(&stream, peer);
-            let guests = guests.clone();
-            stream.on_close(move |_| guests.left(peer));
-            Connection::serve(&root, stream);
-        });
+        closing::leave_at_signal(listener.clone());
+        listener.on_connection(move |stream, _peer| Connection::serve(&root, stream));
         println!("listening on {}", listener.local_addr()?);
         Ok(())
     })

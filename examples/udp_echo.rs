@@ -5,6 +5,7 @@
 mod common;
 
 use unspin::net::UdpSocket;
+use unspin::signal::{self, Signal};
 
 fn main() -> unspin::Result<()> {
     common::log_from_env();
@@ -16,6 +17,13 @@ fn main() -> unspin::Result<()> {
             // While more answers wait than the high-water mark allows, nothing is received, and the
             // system drops what its own buffer cannot hold: memory stays bounded.
             socket.write_to(&datagram, datagram.from());
+        });
+        let itself = socket.clone();
+        signal::once([Signal::INTERRUPT, Signal::TERMINATE]).callback(move |signal| {
+            eprintln!("{}: closing", signal?);
+            // What it has answered is sent.
+            itself.close();
+            unspin::Result::Ok(())
         });
         println!("listening on {}", socket.local_addr()?);
         Ok(())

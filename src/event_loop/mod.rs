@@ -11,6 +11,7 @@ mod explain;
 mod frame;
 #[cfg(feature = "async")]
 pub(crate) mod futures;
+pub(crate) mod guest;
 mod hook;
 mod immediate;
 mod job;

@@ -8,6 +8,7 @@ use mio::Interest;
 use mio::event::Source as Descriptor;
 
 use crate::event_loop::core::Core;
+use crate::event_loop::guest::Guest;
 use crate::reactor::{Reactor, Readiness};
 use crate::slots::Key;
 use crate::trace::{Label, Resource};
@@ -22,6 +23,11 @@ pub(crate) trait Source {
 
     /// The run is over, after the exit hooks: the process may end next.
     fn run_ends(&self) {}
+
+    /// The source as a connection, if it is one that the listener with this number accepted.
+    fn guest_of(self: Rc<Self>, _host: u32) -> Option<Weak<dyn Guest>> {
+        None
+    }
 
     /// The loop is going: close the descriptor and drop the callbacks, without calling them.
     fn abandon(&self);

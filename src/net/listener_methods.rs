@@ -7,6 +7,7 @@ pub(crate) mod names {
     pub(crate) use std::future::{Future, poll_fn};
     pub(crate) use std::panic::Location;
     pub(crate) use std::rc::Rc;
+    pub(crate) use std::time::Duration;
 
     #[cfg(feature = "async")]
     pub(crate) use crate::error::Result;
@@ -15,8 +16,10 @@ pub(crate) mod names {
     pub(crate) use crate::net::accept::Acceptor;
     #[cfg(feature = "async")]
     pub(crate) use crate::net::accept::Listens;
+    pub(crate) use crate::net::close_all::{self, ClosedAll};
     #[cfg(feature = "async")]
     pub(crate) use crate::net::incoming::{Accepting, Incoming};
+    pub(crate) use crate::request::Request;
     pub(crate) use crate::stream::{Handler, Kind};
     pub(crate) use crate::trace::{At, CallbackKind, Label};
 }
@@ -100,6 +103,53 @@ macro_rules! listener {
                 /// system.
                 pub fn close(&self) {
                     self.0.close();
+                }
+
+                /// Closes the listener, and the connections that it accepted in good order: what is in
+                /// flight is finished. What is not when `grace` is over is cut off.
+                ///
+                /// A connection is finished when nothing went over it for a second, or for a quarter
+                /// of a shorter `grace`, while the program waited for bytes of it, and none were
+                /// queued. Then it is treated as if its peer had ended: the end handler is called, a
+                /// future that reads gets the end. One that is paused, or whose future waits for
+                /// something else, has an answer in the making, and one that ends by itself meanwhile
+                /// is left alone.
+                ///
+                /// It is Node's `server.close`, with `closeIdleConnections` for all protocols and
+                /// `closeAllConnections` in the end. The request keeps the loop alive. Cancelled, it
+                /// leaves the connections open that have not ended.
+                ///
+                /// ```no_run
+                /// use std::time::Duration;
+                /// use unspin::net::TcpListener;
+                ///
+                /// # fn main() -> unspin::Result<()> {
+                /// unspin::run(|| {
+                ///     let listener = TcpListener::bind("127.0.0.1:7000")?;
+                ///     listener.on_connection(|stream, _peer| {
+                ///         stream.on_data(|stream, chunk| {
+                ///             stream.write(chunk);
+                ///         });
+                ///     });
+                ///     unspin::signal::ctrl_c().callback(move |signal| {
+                ///         signal?;
+                ///         listener.close_all(Duration::from_secs(10)).callback(|closed| {
+                ///             println!("{} were cut off", closed?.cut_off);
+                ///             unspin::Result::Ok(())
+                ///         });
+                ///         unspin::Result::Ok(())
+                ///     });
+                ///     Ok(())
+                /// })
+                /// # }
+                /// ```
+                #[track_caller]
+                pub fn close_all(&self, grace: Duration) -> Request<ClosedAll> {
+                    let listener = self.clone();
+                    Request::new(Location::caller(), move |core, label, complete| {
+                        listener.close();
+                        close_all::begin(core, label, listener.0.key, grace, complete)
+                    })
                 }
 
                 /// Lets the loop end although this listener is open.

@@ -20,6 +20,7 @@ mod accept;
 #[cfg(feature = "async")]
 mod accept_poll;
 mod address;
+pub(crate) mod close_all;
 mod connect;
 mod connect_options;
 mod datagram_batch;
@@ -58,6 +59,7 @@ mod unix_stream;
 #[cfg(feature = "async")]
 pub use crate::stream::Chunk;
 pub use address::Address;
+pub use close_all::ClosedAll;
 pub use connect_options::ConnectOptions;
 pub use datagram_batch::{Datagram, Datagrams};
 #[cfg(feature = "async")]

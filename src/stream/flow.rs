@@ -8,6 +8,7 @@ use std::rc::{Rc, Weak};
 use crate::clock::Nanos;
 use crate::error::{Error, Result};
 use crate::event_loop::core::Loop;
+use crate::event_loop::guest::Guest;
 use crate::event_loop::place::Place;
 use crate::event_loop::source::{Activity, Source};
 use crate::reactor::Readiness;
@@ -425,6 +426,11 @@ impl<S: ByteStream> Source for Flow<S> {
 
     fn run_ends(&self) {
         self.send_the_rest();
+    }
+
+    fn guest_of(self: Rc<Self>, host: u32) -> Option<Weak<dyn Guest>> {
+        let guest: Weak<Flow<S>> = Rc::downgrade(&self);
+        (self.host.get() == host).then_some(guest as Weak<dyn Guest>)
     }
 
     fn abandon(&self) {

@@ -116,8 +116,8 @@ impl<S> Default for Extras<S> {
             after_drain: RefCell::default(),
             readers: RefCell::default(),
             writers: RefCell::default(),
-            after_close: RefCell::default(),
             failure: RefCell::default(),
+            after_close: RefCell::default(),
             flushes: RefCell::default(),
         }
     }

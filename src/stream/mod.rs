@@ -15,10 +15,11 @@ mod decoded;
 #[cfg(feature = "async")]
 mod decoded_futures;
 mod flow;
-mod framed;
 mod flush;
+mod framed;
 #[cfg(feature = "async")]
 pub(crate) mod futures;
+mod guest;
 mod hand_over;
 mod handlers;
 mod idle;

@@ -114,7 +114,7 @@ impl<S: ByteStream> Flow<S> {
     }
 
     #[cold]
-    fn end_reading(self: &Rc<Self>, stream: &S) {
+    pub(crate) fn end_reading(self: &Rc<Self>, stream: &S) {
         self.state.set(Facts::READ_ENDED);
         self.update_activity();
         let kind = CallbackKind::End;
