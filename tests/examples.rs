@@ -178,7 +178,8 @@ fn servers_without_connections_end_at_a_signal() {
     let (_directory, folder) = folder();
     let folder = folder.to_str().expect("its name is text");
     for signal in [Signal::INTERRUPT, Signal::TERMINATE] {
-        let servers: [(_, &[&str]); 2] = [("chat", &[]), ("files", &[folder])];
+        let servers: [(_, &[&str]); 4] =
+            [("chat", &[]), ("echo", &[]), ("files", &[folder]), ("udp_echo", &[])];
         for (name, arguments) in servers {
             let server = Server::start(name, arguments);
             server.signal(signal);
@@ -199,6 +200,36 @@ fn a_second_signal_ends_a_server_at_once() {
     let status = server.child.wait().expect("it is our child");
     assert_eq!(status.signal(), Some(Signal::TERMINATE.as_raw()));
     talks.join().expect("it ends with the server");
+}
+
+/// A client that has sent, and reads only after the signal, gets all of it and then the end.
+#[track_caller]
+fn finishes_what_is_in_flight(name: &str) {
+    let server = Server::start(name, &[]);
+    let (mut quiet, mut busy) = (server.connect(), server.connect());
+    quiet.send("hello\n");
+    quiet.expect("hello");
+    let sent = pattern(4 << 20);
+    let (writer, message) = (busy.writer(), sent.clone());
+    let sends = thread::spawn(move || writer.send(message));
+    assert!(busy.bytes(1) == sent[..1], "another byte");
+    server.signal(Signal::TERMINATE);
+    server.stops_accepting();
+    assert!(busy.bytes(sent.len() - 1) == sent[1..], "other bytes");
+    assert_eq!((busy.rest(), quiet.rest()), (Vec::new(), Vec::new()));
+    sends.join().expect("all was sent");
+    server.has_ended();
+}
+
+#[test]
+fn echo_finishes_what_is_in_flight_at_a_signal() {
+    finishes_what_is_in_flight("echo");
+}
+
+#[cfg(feature = "async")]
+#[test]
+fn echo_async_finishes_what_is_in_flight_at_a_signal() {
+    finishes_what_is_in_flight("echo_async");
 }
 
 #[test]
