@@ -2,9 +2,9 @@
 //!
 //! The first line a client sends is its name, and each line after it goes to all others.
 
-#[path = "common/closing.rs"]
-mod closing;
 mod common;
+#[path = "common/leaving.rs"]
+mod leaving;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -26,7 +26,7 @@ fn main() -> unspin::Result<()> {
     unspin::run(|| {
         let room = Rc::new(Room::default());
         let listener = TcpListener::bind(address)?;
-        closing::leave_at_signal(listener.clone());
+        leaving::leave_at_signal(listener.clone());
         listener.serve(move |_peer| Client::new(&room));
         println!("listening on {}", listener.local_addr()?);
         Ok(())

@@ -3,9 +3,9 @@
 //! SIGINT and SIGTERM close it in good order: what is in flight is finished.
 //! `RUST_LOG=unspin=debug` shows what the loop does: a line per phase, sleep and wake.
 
-#[path = "common/closing.rs"]
-mod closing;
 mod common;
+#[path = "common/leaving.rs"]
+mod leaving;
 
 use unspin::net::TcpListener;
 
@@ -22,7 +22,7 @@ fn main() -> unspin::Result<()> {
                 stream.write(chunk);
             });
         });
-        closing::leave_at_signal(listener.clone());
+        leaving::leave_at_signal(listener.clone());
         println!("listening on {}", listener.local_addr()?);
         Ok(())
     })

@@ -4,9 +4,9 @@
 //! A client sends a name and a line feed. It gets `ok LENGTH`, a line feed and the bytes, or
 //! `error MESSAGE` and a line feed, and may ask again. Symbolic links in DIR are followed.
 
-#[path = "common/closing.rs"]
-mod closing;
 mod common;
+#[path = "common/leaving.rs"]
+mod leaving;
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -36,7 +36,7 @@ fn main() -> Result<()> {
     unspin::run(|| {
         let root: Rc<Path> = PathBuf::from(directory).into();
         let listener = TcpListener::bind(address)?;
-        closing::leave_at_signal(listener.clone());
+        leaving::leave_at_signal(listener.clone());
         listener.on_connection(move |stream, _peer| Connection::serve(&root, stream));
         println!("listening on {}", listener.local_addr()?);
         Ok(())
