@@ -52,7 +52,10 @@ impl<S: ByteStream> Flow<S> {
 
     fn wait_for_flush(&self, at: At, complete: Rc<Cell<Option<Complete<()>>>>) {
         if let Some(extras) = self.handlers.extras_to_fill() {
-            let mark = self.bytes_written.get() + self.queue.borrow().length() as u64;
+            // What somebody else sends meanwhile is counted when it is done: wait for all then.
+            let lent = self.state.is(Facts::LENT);
+            let queued = self.bytes_written.get() + self.queue.borrow().length() as u64;
+            let mark = if lent { u64::MAX } else { queued };
             let alive = (!self.activity.is_referenced()).then(|| self.core.keep_alive(at));
             extras.flushes.borrow_mut().push_back(Flush { mark, complete, _alive: alive });
         }
@@ -60,16 +63,21 @@ impl<S: ByteStream> Flow<S> {
 
     /// Tells those whose bytes are sent.
     pub(crate) fn tell_flushed(&self) {
-        while let Some(flush) = self.next_flush(self.bytes_written.get()) {
+        while let Some(flush) = self.next_flush(self.taken()) {
             flush.tell(&self.core, Ok(()));
         }
     }
 
     /// Whether somebody is to be told.
     pub(crate) fn has_flushed(&self) -> bool {
-        let sent = self.bytes_written.get();
         let extras = self.handlers.extras();
-        extras.is_some_and(|extras| is_next(&extras.flushes.borrow(), sent))
+        extras.is_some_and(|extras| is_next(&extras.flushes.borrow(), self.taken()))
+    }
+
+    /// The mark up to which the system has taken all.
+    fn taken(&self) -> u64 {
+        let not_all = Facts::QUEUED | Facts::CLOSED | Facts::FAILED;
+        if self.state.is(not_all) { self.bytes_written.get() } else { u64::MAX }
     }
 
     fn next_flush(&self, sent: u64) -> Option<Flush> {
