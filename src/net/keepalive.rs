@@ -11,13 +11,19 @@ use socket2::{Socket, TcpKeepalive};
 ///
 /// ```no_run
 /// use std::time::Duration;
-/// use unspin::net::Keepalive;
+/// use unspin::net::{ConnectOptions, Keepalive};
 ///
-/// # fn set(stream: unspin::net::TcpStream) -> unspin::Result<()> {
-/// // Gone for a minute and a half: lost.
-/// let keepalive = Keepalive::after(Duration::from_secs(60)).every(Duration::from_secs(10)).probes(3);
-/// stream.set_keepalive(Some(keepalive))?;
-/// # Ok(())
+/// # fn main() -> unspin::Result<()> {
+/// unspin::run(|| {
+///     // Gone for a minute and a half: lost.
+///     let keepalive = Keepalive::after(Duration::from_secs(60))
+///         .every(Duration::from_secs(10))
+///         .probes(3);
+///     ConnectOptions::new().keepalive(keepalive).connect("127.0.0.1:7000").callback(|stream| {
+///         println!("connected to {}", stream?.peer_addr()?);
+///         unspin::Result::Ok(())
+///     });
+/// })
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

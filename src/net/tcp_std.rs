@@ -41,7 +41,7 @@ impl TcpStream {
     ///
     /// ```
     /// use std::io::{Read, Write};
-    /// use unspin::net::{TcpListener, TcpStream};
+    /// use unspin::net::TcpListener;
     ///
     /// # fn main() -> unspin::Result<()> {
     /// unspin::run(|| {
