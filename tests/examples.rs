@@ -1,133 +1,18 @@
 //! The examples, run as a user runs them.
 
+mod example;
+
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream, UdpSocket};
+use std::net::{TcpStream, UdpSocket};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
-use std::time::Duration;
 
+use example::{Client, LIMIT, Server, binary};
 use tempfile::TempDir;
 use unspin::signal::{self, Signal};
-
-/// Only a test that fails waits for so long.
-const LIMIT: Duration = Duration::from_secs(30);
-
-/// The binary of an example. `cargo test` builds them, next to the folder of the test binaries.
-fn binary(name: &str) -> PathBuf {
-    let test = std::env::current_exe().expect("a test knows its binary");
-    let profile = test.parent().and_then(Path::parent).expect("it lies in target/PROFILE/deps");
-    let binary =
-        profile.join("examples").join(name).with_extension(std::env::consts::EXE_EXTENSION);
-    assert!(binary.exists(), "no {}: run `cargo build --examples` first", binary.display());
-    binary
-}
-
-/// An example that serves, until it is dropped.
-struct Server {
-    child: Child,
-    address: String,
-}
-
-impl Server {
-    /// Starts an example, and waits until it listens.
-    fn start(name: &str, arguments: &[&str]) -> Server {
-        let mut child = Command::new(binary(name))
-            .args(arguments)
-            .arg("127.0.0.1:0")
-            .stdout(Stdio::piped())
-            // Under AddressSanitizer, freed memory is kept back: hundreds of megabytes, if it may.
-            .env("ASAN_OPTIONS", "quarantine_size_mb=1")
-            .spawn()
-            .expect("it can be run");
-        let stdout = child.stdout.take().expect("it is piped");
-        let mut server = Server { child, address: String::new() };
-        let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line).expect("it prints text");
-        let address = line.trim().strip_prefix("listening on ");
-        server.address.push_str(address.unwrap_or_else(|| panic!("{name} printed {line:?}")));
-        server
-    }
-
-    fn signal(&self, signal: Signal) {
-        signal::kill(self.child.id(), signal).expect("it lives");
-    }
-
-    /// Waits until it does: a signal takes its time.
-    #[track_caller]
-    fn stops_accepting(&self) {
-        let refuses = |_| TcpStream::connect(&self.address).is_err();
-        assert!((0..10_000).any(refuses), "it goes on accepting");
-    }
-
-    /// Waits until it has ended by itself, in order.
-    #[track_caller]
-    fn has_ended(mut self) {
-        let status = self.child.wait().expect("it is our child");
-        assert_eq!(status.code(), Some(0), "{status}");
-    }
-
-    fn connect(&self) -> Client {
-        let stream = TcpStream::connect(&self.address).expect("it accepts");
-        stream.set_read_timeout(Some(LIMIT)).expect("a limit can be set");
-        stream.set_write_timeout(Some(LIMIT)).expect("a limit can be set");
-        Client(BufReader::new(stream))
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended by itself: then there is nothing to kill.
-        let _ = self.child.kill();
-        self.child.wait().expect("it ends when it is killed");
-    }
-}
-
-struct Client(BufReader<TcpStream>);
-
-impl Client {
-    /// A second handle, to write while the first one reads.
-    fn writer(&self) -> Client {
-        let stream = self.0.get_ref().try_clone().expect("a second handle");
-        Client(BufReader::new(stream))
-    }
-
-    fn send(&self, text: impl AsRef<[u8]>) {
-        self.0.get_ref().write_all(text.as_ref()).expect("the server reads");
-    }
-
-    fn end(&self) {
-        self.0.get_ref().shutdown(Shutdown::Write).expect("it is connected");
-    }
-
-    /// The next line, without its end.
-    #[track_caller]
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.0.read_line(&mut line).expect("the server writes text");
-        line.strip_suffix('\n').expect("the server has not ended").to_owned()
-    }
-
-    #[track_caller]
-    fn expect(&mut self, line: &str) {
-        assert_eq!(self.line(), line);
-    }
-
-    fn bytes(&mut self, length: usize) -> Vec<u8> {
-        let mut bytes = vec![0; length];
-        self.0.read_exact(&mut bytes).expect("the server writes so much");
-        bytes
-    }
-
-    /// What comes until the server ends its side.
-    fn rest(&mut self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        self.0.read_to_end(&mut bytes).expect("the server ends in order");
-        bytes
-    }
-}
 
 /// Bytes that are nowhere the same for long.
 fn pattern(length: usize) -> Vec<u8> {
@@ -353,16 +238,6 @@ fn files_are_not_asked_for_by_lines_without_end() {
     assert_eq!(client.rest(), b"");
 }
 
-/// The most memory that a server had so far, in KiB; 0 where the system does not tell.
-fn peak_memory(server: &Server) -> u32 {
-    let status = fs::read_to_string(format!("/proc/{}/status", server.child.id()));
-    let peak = status
-        .iter()
-        .flat_map(|status| status.lines())
-        .find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB")?.trim().parse().ok());
-    peak.unwrap_or(0)
-}
-
 #[test]
 fn files_are_served_in_constant_memory_and_a_client_may_leave() {
     let (_directory, folder) = folder();
@@ -375,14 +250,14 @@ fn files_are_served_in_constant_memory_and_a_client_may_leave() {
         client.expect("ok 12");
     };
     ask_for_hello();
-    let before = peak_memory(&server);
+    let before = server.peak_memory();
     let mut client = server.connect();
     client.send("huge\n");
     client.expect("ok 1073741824");
     client.bytes(64 << 20);
     drop(client);
     ask_for_hello();
-    let grown = peak_memory(&server) - before;
+    let grown = server.peak_memory() - before;
     assert!(grown < 32 * 1024, "{grown} KiB");
 }
 

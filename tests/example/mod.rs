@@ -11,10 +11,10 @@ use std::time::Duration;
 use unspin::signal::{self, Signal};
 
 /// Only a test that fails waits for so long.
-const LIMIT: Duration = Duration::from_secs(30);
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
 /// The binary of an example. `cargo test` builds them, next to the folder of the test binaries.
-fn binary(name: &str) -> PathBuf {
+pub(crate) fn binary(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its binary");
     let profile = test.parent().and_then(Path::parent).expect("it lies in target/PROFILE/deps");
     let binary =
@@ -25,7 +25,7 @@ fn binary(name: &str) -> PathBuf {
 
 /// Serves until it is dropped.
 pub(crate) struct Server {
-    child: Child,
+    pub(crate) child: Child,
     pub(crate) address: String,
 }
 
@@ -51,6 +51,13 @@ impl Server {
 
     pub(crate) fn signal(&self, signal: Signal) {
         signal::kill(self.child.id(), signal).expect("it lives");
+    }
+
+    /// Waits until it does: a signal takes its time.
+    #[track_caller]
+    pub(crate) fn stops_accepting(&self) {
+        let refuses = |_| TcpStream::connect(&self.address).is_err();
+        assert!((0..10_000).any(refuses), "it goes on accepting");
     }
 
     /// Waits until it has ended by itself, in order.
@@ -111,6 +118,11 @@ impl Client {
         self.0.read_until(b'\n', &mut line).expect("the server writes");
         assert_eq!(line.pop(), Some(b'\n'), "the server has ended");
         String::from_utf8(line).expect("lines are text")
+    }
+
+    #[track_caller]
+    pub(crate) fn expect(&mut self, line: &str) {
+        assert_eq!(self.line(), line);
     }
 
     #[track_caller]
