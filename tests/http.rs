@@ -90,6 +90,49 @@ fn nothing_outside_of_the_folder_is_served() {
 }
 
 #[test]
+fn a_target_may_be_a_whole_uri_or_have_a_query() {
+    let (_directory, server) = start();
+    let mut client = server.connect();
+    for target in ["/?a=b", "http://x", "http://x/", "http://x?a=b", "http://x:80/?a=/c"] {
+        assert_eq!(ask(&mut client, "GET", target, "").body, b"hello, world\n", "{target}");
+    }
+    let file = ask(&mut client, "GET", "http://x/sub/a%20b.html?q", "");
+    assert_eq!((file.status, &file.body[..]), (200, &b"<p>hello</p>"[..]));
+    for target in ["http://x/../secret", "http:///etc/passwd", "/sub://empty", "://x/empty"] {
+        assert_eq!(ask(&mut client, "GET", target, "").status, 404, "{target}");
+    }
+}
+
+#[test]
+fn pipes_devices_and_what_may_not_be_read_hold_nobody_up() {
+    let (directory, server) = start();
+    let served = directory.path().join("served");
+    let made = std::process::Command::new("mkfifo").arg(served.join("pipe")).status();
+    assert!(made.expect("it can be run").success());
+    std::os::unix::fs::symlink("/dev/zero", served.join("zero")).expect("a link");
+    std::os::unix::fs::symlink("loop", served.join("loop")).expect("a link");
+    let mut client = server.connect();
+    let long = format!("/{}", "x".repeat(4000));
+    for target in ["/pipe", "/zero", "/loop", "/empty/below", &long] {
+        assert_eq!(ask(&mut client, "GET", target, "").status, 404, "{target}");
+    }
+    assert_eq!(ask(&mut client, "GET", "/empty", "").status, 200);
+}
+
+#[test]
+fn a_file_that_is_cut_off_while_it_is_sent_cuts_the_connection() {
+    let (directory, server) = start();
+    let shrinks = File::create(directory.path().join("served/shrinks")).expect("a file");
+    shrinks.set_len(1 << 30).expect("a file with a hole");
+    let mut client = server.connect();
+    client.send("GET /shrinks HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    while client.line() != "\r" {}
+    shrinks.set_len(1 << 10).expect("a shorter file");
+    let rest = client.rest();
+    assert!(rest.len() < 1 << 30 && rest.iter().all(|&byte| byte == 0), "{} bytes", rest.len());
+}
+
+#[test]
 fn parts_of_a_file_and_files_that_are_known() {
     let (_directory, server) = start();
     let mut client = server.connect();
@@ -216,7 +259,7 @@ fn is_refused(server: &Server, bytes: &[u8], status: u16) {
 fn what_is_no_request_is_refused_and_harms_no_other() {
     let (_directory, server) = start();
     let host = "GET / HTTP/1.1\r\nHost: x\r\n";
-    let refused: [(&str, u16); 18] = [
+    let refused: [(&str, u16); 25] = [
         ("\0\x01\x02\r\n\r\n", 400),
         ("GET /\r\n\r\n", 400),
         ("GET / HTTP/1.1\r\n\r\n", 400),
@@ -233,6 +276,13 @@ fn what_is_no_request_is_refused_and_harms_no_other() {
         (&format!("{host}Transfer-Encoding: chunked\r\n\r\nxyz\r\n"), 400),
         (&format!("{host}Transfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n"), 400),
         (&format!("{host}Transfer-Encoding: chunked\r\n\r\nfffffffffffffff\r\n"), 413),
+        (&format!("{host}Transfer-Encoding: chunked\r\n\r\n-1\r\n"), 400),
+        (&format!("{host}Transfer-Encoding: chunked\r\n\r\n0x3\r\nabc\r\n"), 400),
+        (&format!("{host}Transfer-Encoding: chunked\r\n\r\n3\nabc\r\n"), 400),
+        (&format!("{host}Transfer-Encoding: chunked\r\n\r\n3;a\rb\r\nabc\r\n"), 400),
+        (&format!("{host}Transfer-Encoding: chunked\r\n\r\n0\r\nGET / HTTP/1.1\r\n\r\n"), 400),
+        (&format!("{host}Transfer-Encoding: chunked\r\n\r\n0\r\nA: b\r\n c\r\n\r\n"), 400),
+        (&format!("{host}A: b\r\n c\r\n\r\n"), 400),
         ("GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
         (&format!("{host}Expect: tea\r\n\r\n"), 417),
     ];

@@ -20,10 +20,10 @@ impl Answer {
         let then = if head.keeps_alive { Then::KeepAlive } else { Then::Close };
         let with_body = head.method != Method::Head;
         let status = |status| Answer::Status { status, with_body, then };
-        match (head.method, head.target) {
+        match (head.method, head.path) {
             (Method::Get | Method::Head, "/") => Answer::Hello { with_body, then },
             (Method::Post, "/echo") => Answer::Echo { then },
-            (Method::Get | Method::Head, target) => match path_of(root, target) {
+            (Method::Get | Method::Head, path) => match path_of(root, path) {
                 Some(path) => Answer::File { path, wish: Wish::of(head, with_body), then },
                 None => status("404 Not Found"),
             },

@@ -100,6 +100,10 @@ impl Body {
             let line = std::mem::take(&mut self.line);
             // A bare line feed may be an end for us, and none for a proxy.
             let line = line.strip_suffix(b"\r\n").ok_or(Refusal::BadRequest)?;
+            // So may be a lone carriage return.
+            if line.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') {
+                return Err(Refusal::BadRequest);
+            }
             self.understand(line)?;
         }
         Ok(taken)
@@ -109,7 +113,7 @@ impl Body {
         self.stage = match (self.stage, line) {
             (Stage::ChunkEnd, b"") => Stage::Size,
             (Stage::Trailer, b"") => Stage::Done,
-            (Stage::Trailer, line) => {
+            (Stage::Trailer, line) if is_header(line) => {
                 self.trailer += line.len();
                 if self.trailer > LONGEST_TRAILER {
                     return Err(Refusal::HeadTooLong);
@@ -130,6 +134,12 @@ impl Body {
         };
         Ok(())
     }
+}
+
+/// Whether it has a name, and no blanks about that.
+fn is_header(line: &[u8]) -> bool {
+    let name = line.iter().position(|&byte| byte == b':').map_or(&b""[..], |end| &line[..end]);
+    !name.is_empty() && name.iter().all(u8::is_ascii_graphic)
 }
 
 /// Hexadecimal digits, and perhaps an extension.

@@ -1,20 +1,18 @@
 //! One client: its requests, answered one after the other.
 
 use std::cell::{Cell, RefCell};
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-use unspin::fs::{ReadOptions, ReadStream};
+use unspin::fs::{self, File};
 use unspin::net::TcpStream;
 use unspin::{Handler, spawn_blocking};
 
 use crate::answer::Answer;
 use crate::body::Body;
-use crate::closing::Guests;
 use crate::date::Today;
-use crate::file::{Found, Wish, find};
+use crate::file::{Found, Wish, find, status_of};
 use crate::request::{self, Length};
 use crate::response::{Refusal, Then, begin, end, header, length, plain};
 
@@ -39,13 +37,11 @@ pub(crate) struct Server {
     today: RefCell<Today>,
     /// Empty between two connections' turns.
     out: Cell<Vec<u8>>,
-    pub(crate) guests: Guests,
 }
 
 impl Server {
     pub(crate) fn new(root: PathBuf) -> Server {
-        let (today, out) = (RefCell::default(), Cell::default());
-        Server { root, today, out, guests: Guests::default() }
+        Server { root, today: RefCell::default(), out: Cell::default() }
     }
 }
 
@@ -73,7 +69,7 @@ enum Stage {
     /// The body of a request, which is echoed or skipped.
     Body(Box<(Body, Answer)>),
     /// A file is looked for, or sent.
-    File(Option<ReadStream>),
+    File,
     /// No more requests are answered.
     Over,
 }
@@ -88,8 +84,7 @@ enum Stopped {
 }
 
 impl Connection {
-    pub(crate) fn serve(server: &Rc<Server>, stream: TcpStream, peer: SocketAddr) {
-        server.guests.came(&stream, peer);
+    pub(crate) fn serve(server: &Rc<Server>, stream: TcpStream) {
         // Requests that were sent before the client's end are answered as well.
         stream.allow_half_open(true);
         // It fails on a connection that is gone again, and that is told otherwise.
@@ -97,7 +92,7 @@ impl Connection {
         stream.set_idle_timeout(Some(PATIENCE));
         let server = Rc::clone(server);
         let connection = Connection { server, stream: stream.clone(), state: RefCell::default() };
-        stream.handle(Guest { connection: Rc::new(connection), peer });
+        stream.handle(Guest(Rc::new(connection)));
     }
 
     /// Answers the requests in `input`, and returns how many bytes that were.
@@ -116,7 +111,7 @@ impl Connection {
             }
             match state.stage {
                 Stage::Over => break Stopped::Over,
-                Stage::File(_) => break Stopped::File,
+                Stage::File => break Stopped::File,
                 _ => {}
             }
             if out.len() >= FULL && !self.send(&mut out) {
@@ -151,6 +146,7 @@ impl Connection {
             }
             if let Stage::Body(coming) = std::mem::take(&mut state.stage) {
                 let (body, answer) = *coming;
+                state.since = None;
                 state.stage = self.answer(answer, &body.bytes, out);
             }
             return Ok(Some(taken));
@@ -165,6 +161,8 @@ impl Connection {
         let Some(head) = request::parse(input)? else { return Ok(None) };
         let answer = Answer::to(&head, &self.server.root);
         state.stage = if head.body == Length::Known(0) {
+            // A request that comes with the next is not that much older.
+            state.since = None;
             self.answer(answer, &[], out)
         } else {
             let body = Body::new(head.body, matches!(answer, Answer::Echo { .. }))?;
@@ -204,7 +202,7 @@ impl Connection {
             }
             Answer::File { path, wish, then } => {
                 self.look_for(path, wish, then);
-                return Stage::File(None);
+                return Stage::File;
             }
         };
         stage_after(then)
@@ -227,65 +225,47 @@ impl Connection {
         self.stream.pause();
         let connection = Rc::clone(self);
         let root = self.server.root.clone();
-        spawn_blocking(move || find(&root, &path)).callback(move |found| match found {
-            Ok(Ok(found)) => connection.send_file(&found, &wish, then),
-            _ => {
-                let mut out = Vec::new();
-                let mut today = connection.server.today.borrow_mut();
-                plain(&mut out, "404 Not Found", today.text(), then, wish.with_body);
-                drop(today);
-                connection.stream.write_owned(out);
-                connection.file_done(then);
-            }
+        spawn_blocking(move || find(&root, path)).callback(move |found| match found {
+            Ok(Ok(found)) => connection.send_file(found, &wish, then),
+            Ok(Err(error)) => connection.refuse_file(status_of(&error), &wish, then),
+            Err(_) => connection.refuse_file("500 Internal Server Error", &wish, then),
         });
     }
 
-    fn send_file(self: &Rc<Self>, found: &Found, wish: &Wish, then: Then) {
-        if self.stream.is_closed() {
-            return;
-        }
+    fn refuse_file(self: &Rc<Self>, status: &str, wish: &Wish, then: Then) {
+        let mut out = Vec::new();
+        plain(&mut out, status, self.server.today.borrow_mut().text(), then, wish.with_body);
+        self.stream.write_owned(out);
+        self.file_done(then);
+    }
+
+    fn send_file(self: &Rc<Self>, found: Found, wish: &Wish, then: Then) {
         let mut head = Vec::new();
-        let mut today = self.server.today.borrow_mut();
-        let bytes = wish.answer(found, &mut head, today.text(), then);
-        drop(today);
+        let bytes = wish.answer(&found, &mut head, self.server.today.borrow_mut().text(), then);
+        // The head leaves with the first bytes of the file.
+        self.stream.cork();
+        self.stream.write_owned(head);
         if bytes.is_empty() {
-            self.stream.write_owned(head);
             return self.file_done(then);
         }
-        let left = Cell::new(bytes.end - bytes.start);
-        let reading = ReadOptions::new().range(bytes).stream(&found.path);
-        let head = Cell::new(head);
-        let (connection, at_end) = (Rc::clone(self), Rc::clone(self));
-        let left = Rc::new(left);
-        let left_at_end = Rc::clone(&left);
-        reading.on_data(move |reading, chunk| {
-            left.set(left.get().saturating_sub(chunk.len() as u64));
-            // The head and the first bytes in one segment.
-            connection.stream.cork();
-            connection.stream.write_owned(head.take());
-            if !connection.stream.write(chunk) {
-                reading.pause();
-            }
+        let length = bytes.end - bytes.start;
+        let connection = Rc::clone(self);
+        let file = File::from_std(found.file, found.path);
+        fs::send_file(&file, bytes, &self.stream).callback(move |sent| match sent {
+            Ok(sent) if sent == length => connection.file_done(then),
+            // The file was cut off, or the client has gone. It counts bytes, and sees that.
+            _ => connection.stream.close(),
         });
-        reading.on_end(move |_| match left_at_end.get() {
-            0 => at_end.file_done(then),
-            // The file was cut off. The client counts bytes, and sees that.
-            _ => at_end.stream.close(),
-        });
-        let at_error = Rc::clone(self);
-        reading.on_error(move |_, _| at_error.stream.close());
-        self.state.borrow_mut().stage = Stage::File(Some(reading));
     }
 
     fn file_done(self: &Rc<Self>, then: Then) {
-        let mut state = self.state.borrow_mut();
-        // Dropped where nothing is borrowed.
-        let reading = std::mem::replace(&mut state.stage, stage_after(then));
-        if let Stage::Over = state.stage {
+        if self.stream.is_closed() {
+            return;
+        }
+        self.state.borrow_mut().stage = stage_after(then);
+        if then == Then::Close {
             self.stream.end();
         }
-        drop(state);
-        drop(reading);
         self.stream.resume();
         self.go_on();
     }
@@ -293,7 +273,7 @@ impl Connection {
     /// Goes on with what is kept.
     fn go_on(self: &Rc<Self>) {
         let mut state = self.state.borrow_mut();
-        if let Stage::File(_) | Stage::Over = state.stage {
+        if let Stage::File | Stage::Over = state.stage {
             return;
         }
         let mut input = std::mem::take(&mut state.input);
@@ -316,7 +296,7 @@ impl Connection {
         if state.since.is_some_and(|since| unspin::now() - since > LONGEST_REQUEST) {
             return self.time_out(&mut state);
         }
-        if !state.input.is_empty() || matches!(state.stage, Stage::File(_)) {
+        if !state.input.is_empty() || matches!(state.stage, Stage::File) {
             state.input.extend_from_slice(chunk);
             drop(state);
             return self.go_on();
@@ -343,36 +323,26 @@ fn stage_after(then: Then) -> Stage {
 }
 
 /// What the stream calls.
-struct Guest {
-    connection: Rc<Connection>,
-    peer: SocketAddr,
-}
+struct Guest(Rc<Connection>);
 
 impl Handler<TcpStream> for Guest {
     fn data(&mut self, _: &TcpStream, chunk: &[u8]) {
-        self.connection.received(chunk);
+        self.0.received(chunk);
     }
 
     fn drain(&mut self, _: &TcpStream) {
-        let reading = match &self.connection.state.borrow().stage {
-            Stage::File(reading) => reading.clone(),
-            _ => None,
-        };
-        match reading {
-            Some(reading) => reading.resume(),
-            None => self.connection.go_on(),
-        }
+        self.0.go_on();
     }
 
     fn end(&mut self, _: &TcpStream) {
-        self.connection.state.borrow_mut().ended = true;
-        self.connection.go_on();
+        self.0.state.borrow_mut().ended = true;
+        self.0.go_on();
     }
 
     fn idle(&mut self, stream: &TcpStream) {
-        let mut state = self.connection.state.borrow_mut();
+        let mut state = self.0.state.borrow_mut();
         if state.since.take().is_some() {
-            self.connection.time_out(&mut state);
+            self.0.time_out(&mut state);
         } else {
             stream.close();
         }
@@ -380,12 +350,4 @@ impl Handler<TcpStream> for Guest {
 
     /// A client may leave as it likes.
     fn error(&mut self, _: &TcpStream, _: unspin::Error) {}
-
-    fn close(&mut self, _: &TcpStream) {
-        self.connection.server.guests.left(self.peer);
-        let stage = std::mem::replace(&mut self.connection.state.borrow_mut().stage, Stage::Over);
-        if let Stage::File(Some(reading)) = stage {
-            reading.close();
-        }
-    }
 }

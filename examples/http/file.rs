@@ -1,6 +1,9 @@
 //! Files: from a target to a path, and from there to the head of a response.
 
-use std::io;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
@@ -11,6 +14,7 @@ use crate::response::{Then, begin, end, header, length};
 /// What was found, on the pool.
 #[derive(Debug)]
 pub(crate) struct Found {
+    pub(crate) file: File,
     pub(crate) path: PathBuf,
     length: u64,
     changed: SystemTime,
@@ -18,8 +22,7 @@ pub(crate) struct Found {
 
 /// The path of a target that has no way out of `root` by its own.
 pub(crate) fn path_of(root: &Path, target: &str) -> Option<PathBuf> {
-    let path = target.split(['?', '#']).next()?.strip_prefix('/')?;
-    let decoded = percent_decoded(path)?;
+    let decoded = percent_decoded(target.strip_prefix('/')?)?;
     let path = Path::new(&decoded);
     let inside = path.components().all(|part| matches!(part, Component::Normal(_)));
     (inside && !decoded.contains('\0') && !decoded.ends_with('/')).then(|| root.join(path))
@@ -44,15 +47,31 @@ fn percent_decoded(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// Blocks: for the pool. A symbolic link may lead out of `root`, so the real path is looked at.
-pub(crate) fn find(root: &Path, path: &Path) -> io::Result<Found> {
-    let path = path.canonicalize()?;
-    let metadata = path.metadata()?;
-    // A directory, a pipe, which would block, or what lies elsewhere is not there.
-    if !path.starts_with(root) || !metadata.is_file() {
-        return Err(io::ErrorKind::NotFound.into());
+/// Blocks: for the pool.
+pub(crate) fn find(root: &Path, path: PathBuf) -> io::Result<Found> {
+    // A directory, a pipe or a device is not opened: that alone may do something.
+    if !path.metadata()?.is_file() {
+        return Err(ErrorKind::NotFound.into());
     }
-    Ok(Found { path, length: metadata.len(), changed: metadata.modified()? })
+    // Another may be in its place by now. So a pipe is not waited for, and what counts is what the
+    // open file is, and where: a symbolic link may have led out of `root`.
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(&path)?;
+    let metadata = file.metadata()?;
+    let place = fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
+    if !metadata.is_file() || !place.starts_with(root) {
+        return Err(ErrorKind::NotFound.into());
+    }
+    let (length, changed) = (metadata.len(), metadata.modified()?);
+    Ok(Found { file, path, length, changed })
+}
+
+/// What a client is told that cannot have a file.
+pub(crate) fn status_of(error: &io::Error) -> &'static str {
+    match error.raw_os_error() {
+        Some(libc::EACCES | libc::EPERM) => "403 Forbidden",
+        Some(libc::EMFILE | libc::ENFILE) => "503 Service Unavailable",
+        _ => "404 Not Found",
+    }
 }
 
 /// What the client asked of a file, kept while the file is looked for.

@@ -7,13 +7,13 @@
 
 mod answer;
 mod body;
-#[path = "../common/closing.rs"]
-mod closing;
 #[path = "../common/mod.rs"]
 mod common;
 mod connection;
 mod date;
 mod file;
+#[path = "../common/leaving.rs"]
+mod leaving;
 mod request;
 mod response;
 
@@ -35,8 +35,8 @@ fn main() -> unspin::Result<()> {
     unspin::run(|| {
         let server = Rc::new(Server::new(root));
         let listener = TcpListener::bind(address)?;
-        server.guests.leave_at_signal(listener.clone());
-        listener.on_connection(move |stream, peer| Connection::serve(&server, stream, peer));
+        leaving::leave_at_signal(listener.clone());
+        listener.on_connection(move |stream, _peer| Connection::serve(&server, stream));
         println!("listening on {}", listener.local_addr()?);
         Ok(())
     })

@@ -36,7 +36,8 @@ pub(crate) enum Length {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Head<'a> {
     pub(crate) method: Method,
-    pub(crate) target: &'a str,
+    /// Of the target, and still percent-encoded.
+    pub(crate) path: &'a str,
     pub(crate) keeps_alive: bool,
     pub(crate) body: Length,
     /// The client waits for a word before it sends the body.
@@ -82,7 +83,7 @@ fn understand<'a>(request: &Request<'_, 'a>, length: usize) -> Result<Head<'a>, 
     }
     let mut head = Head {
         method: method_of(method)?,
-        target,
+        path: path_of(target),
         keeps_alive: minor == 1,
         body: Length::Known(0),
         awaits_continue: false,
@@ -106,6 +107,21 @@ fn understand<'a>(request: &Request<'_, 'a>, length: usize) -> Result<Head<'a>, 
     head.keeps_alive = !seen.close && (minor == 1 || seen.keep_alive);
     head.awaits_continue &= minor == 1 && head.body != Length::Known(0);
     Ok(head)
+}
+
+/// A target may be a whole URI, as for a proxy.
+fn path_of(target: &str) -> &str {
+    let path = match target.split_once("://") {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => {
+            rest.find(['/', '?']).map_or("/", |at| &rest[at..])
+        }
+        _ => target,
+    };
+    match path.split(['?', '#']).next() {
+        // RFC 9112: `GET http://host` and `http://host?query` mean its root.
+        None | Some("") => "/",
+        Some(path) => path,
+    }
 }
 
 fn method_of(name: &str) -> Result<Method, Refusal> {
