@@ -189,6 +189,43 @@ fn a_client_that_does_not_read_its_replies_takes_little_memory() {
 }
 
 #[test]
+fn the_same_large_text_many_times_over_is_no_reply() {
+    let server = start();
+    let mut client = server.connect();
+    says(&mut client, &format!("SET big {}", "x".repeat(60_000)), "+OK\\r\\n");
+    // Sixty gigabytes. Half of one is needed to see that it is too much.
+    client.send(format!("*1000001\r\n$4\r\nMGET\r\n{}", "$3\r\nbig\r\n".repeat(1_000_000)));
+    assert_eq!(reply(&mut client), b"-ERR the reply would be too large\r\n");
+    assert!(server.peak_memory() < 2 << 20);
+    says(&mut client, "STRLEN big", ":60000\\r\\n");
+}
+
+#[test]
+fn a_message_larger_than_what_may_wait_is_not_kept_for_anyone() {
+    let server = start();
+    let mut other = server.connect();
+    let mut slow: Vec<Client> = (0..20).map(|_| server.connect()).collect();
+    for client in &mut slow {
+        says(client, "SUBSCRIBE c", "*3\\r\\n$9\\r\\nsubscribe\\r\\n$1\\r\\nc\\r\\n:1\\r\\n");
+    }
+    let length = 40 << 20;
+    other.send(format!("*3\r\n$7\r\nPUBLISH\r\n$1\r\nc\r\n${length}\r\n"));
+    other.send("x".repeat(length) + "\r\n");
+    assert_eq!(reply(&mut other), b":20\r\n");
+    assert_eq!(slow[0].rest(), b"");
+    let peak = server.peak_memory();
+    assert!(peak < 500 << 10, "{peak} KiB");
+}
+
+#[test]
+fn a_subscriber_is_told_first_what_is_wrong_with_its_command() {
+    let server = start();
+    let mut client = server.connect();
+    says(&mut client, "SUBSCRIBE c", "*3\\r\\n$9\\r\\nsubscribe\\r\\n$1\\r\\nc\\r\\n:1\\r\\n");
+    says(&mut client, "GET", "-ERR wrong number of arguments for \\'get\\' command\\r\\n");
+}
+
+#[test]
 fn it_ends_at_a_signal_in_good_order() {
     let server = start();
     let mut client = server.connect();

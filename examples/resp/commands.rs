@@ -179,12 +179,13 @@ fn place(word: u128) -> usize {
 #[inline]
 pub(crate) fn answer(table: &Table, call: &mut Call<'_>) {
     let Some(spec) = table.find(call.argument(0)) else { return refuse_unknown(call) };
+    if !takes(spec.arity, call.count()) {
+        return refuse(call, spec.name, Fault::Arguments);
+    }
     if call.client.is_subscriber() && !TO_SUBSCRIBERS.contains(&spec.name) {
         return refuse_to_subscriber(call, spec.name);
     }
-    let done =
-        if takes(spec.arity, call.count()) { (spec.run)(call) } else { Err(Fault::Arguments) };
-    if let Err(fault) = done {
+    if let Err(fault) = (spec.run)(call) {
         refuse(call, spec.name, fault);
     }
 }

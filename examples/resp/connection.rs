@@ -2,13 +2,12 @@
 
 use std::cell::RefCell;
 use std::collections::HashSet;
-use std::net::SocketAddr;
 use std::rc::Rc;
+use std::time::Duration;
 
 use unspin::net::TcpStream;
 use unspin::{Handler, Timer};
 
-use crate::closing::Guests;
 use crate::commands::{Call, Table, answer};
 use crate::parse::{Command, Parser};
 use crate::pubsub::Channels;
@@ -22,11 +21,13 @@ const FULL: usize = 64 * 1024;
 /// reset, which may overtake the last reply.
 const MOST_IGNORED: usize = 1 << 20;
 
+/// A client that gets no more replies, and does not go, is closed after so long a silence.
+const FAREWELL: Duration = Duration::from_secs(5);
+
 /// What all connections share.
 pub(crate) struct Server {
     table: Table,
     shared: RefCell<Shared>,
-    pub(crate) guests: Guests,
 }
 
 /// Borrowed while commands are answered: nothing of what they use calls back.
@@ -40,12 +41,12 @@ struct Shared {
     clients_ever: u64,
     served: u64,
     /// For the key that is due first.
-    timer: Option<(std::time::Duration, Timer)>,
+    timer: Option<(Duration, Timer)>,
 }
 
 impl Server {
     pub(crate) fn new() -> Server {
-        Server { table: Table::new(), shared: RefCell::default(), guests: Guests::default() }
+        Server { table: Table::new(), shared: RefCell::default() }
     }
 
     /// Has a timer for the first key that will be due, so that nothing looks for them meanwhile.
@@ -90,7 +91,6 @@ impl Client {
 
 pub(crate) struct Connection {
     server: Rc<Server>,
-    peer: SocketAddr,
     client: Client,
     parser: Parser,
     /// What came and is not answered: the beginning of a command, or what a client that does not
@@ -112,14 +112,13 @@ enum Stopped {
 }
 
 impl Connection {
-    pub(crate) fn new(server: &Rc<Server>, peer: SocketAddr) -> Connection {
+    pub(crate) fn new(server: &Rc<Server>) -> Connection {
         let mut shared = server.shared.borrow_mut();
         shared.clients += 1;
         shared.clients_ever += 1;
         let client = Client { number: shared.clients_ever, ..Client::default() };
         Connection {
             server: Rc::clone(server),
-            peer,
             client,
             parser: Parser::default(),
             input: Vec::new(),
@@ -155,17 +154,20 @@ impl Connection {
         send(stream, &mut shared.reply);
         if stopped == Stopped::Over || stopped == Stopped::Incomplete && self.ended {
             stream.end();
+            stream.set_idle_timeout(Some(FAREWELL));
         }
         used
     }
 
     /// Goes on with what is kept.
     fn go_on(&mut self, stream: &TcpStream) {
-        let mut input = std::mem::take(&mut self.input);
+        let input = std::mem::take(&mut self.input);
         let used = self.answer_all(stream, &input);
-        if used < input.len() && !self.client.leaves {
-            input.drain(..used);
+        if !self.client.leaves && used == 0 {
             self.input = input;
+        } else if !self.client.leaves {
+            // Not in the old place, which was as large as the command.
+            self.input.extend_from_slice(&input[used..]);
         }
         self.server.watch_deadlines();
     }
@@ -203,7 +205,6 @@ fn send(stream: &TcpStream, reply: &mut Reply) -> bool {
 
 impl Handler<TcpStream> for Connection {
     fn open(&mut self, stream: &TcpStream) {
-        self.server.guests.came(stream, self.peer);
         // Without it, replies to commands sent ahead may wait for an acknowledgement. It fails on a
         // connection that is gone again, and that is told otherwise.
         let _ = stream.set_nodelay(true);
@@ -244,12 +245,15 @@ impl Handler<TcpStream> for Connection {
     }
 
     fn close(&mut self, _: &TcpStream) {
-        self.server.guests.left(self.peer);
         let mut shared = self.server.shared.borrow_mut();
         shared.clients -= 1;
         for channel in &self.client.channels {
             shared.channels.remove(channel, self.client.number);
         }
+    }
+
+    fn idle(&mut self, stream: &TcpStream) {
+        stream.close();
     }
 
     /// A client may leave as it likes.

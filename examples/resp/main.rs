@@ -5,14 +5,14 @@
 //! quiet.
 
 mod about;
-#[path = "../common/closing.rs"]
-mod closing;
 mod collections;
 mod commands;
 #[path = "../common/mod.rs"]
 mod common;
 mod connection;
 mod keys;
+#[path = "../common/leaving.rs"]
+mod leaving;
 mod lists;
 mod parse;
 mod pubsub;
@@ -32,8 +32,8 @@ fn main() -> unspin::Result<()> {
     unspin::run(|| {
         let server = Rc::new(Server::new());
         let listener = TcpListener::bind(address)?;
-        server.guests.leave_at_signal(listener.clone());
-        listener.serve(move |peer| Connection::new(&server, peer));
+        leaving::leave_at_signal(listener.clone());
+        listener.serve(move |_peer| Connection::new(&server));
         println!("listening on {}", listener.local_addr()?);
         Ok(())
     })

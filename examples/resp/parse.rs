@@ -6,8 +6,8 @@
 
 use std::fmt;
 
-/// What a peer may send. The defaults are those of Redis, except that `arguments` was a million
-/// there until version 7.
+/// What a peer may send. The defaults are those of Redis; its version 7 takes as many arguments as
+/// its own parser can count.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     /// Bytes of a line: an inline command, or a length.

@@ -8,7 +8,7 @@ use crate::commands::{Call, Done};
 use crate::reply::Reply;
 use crate::store::Bytes;
 
-/// A subscriber for whom so many bytes wait does not read, and is cut off: Redis' hard limit.
+/// A subscriber for whom more bytes would wait is cut off: Redis' hard limit.
 const MOST_WAITING: usize = 32 << 20;
 
 /// The subscribers of each channel, by the number of the client.
@@ -34,7 +34,7 @@ impl Channels {
         push.array(3);
         [b"message", channel, message].iter().for_each(|part| push.bulk(part));
         for stream in subscribers.values() {
-            if stream.writable_length() > MOST_WAITING {
+            if stream.writable_length() + push.bytes.len() > MOST_WAITING {
                 stream.close();
             } else {
                 stream.write(&push.bytes);

@@ -3,6 +3,9 @@
 /// A string that Redis would not take either.
 pub(crate) const LONGEST_STRING: usize = 512 << 20;
 
+/// As much as the longest string, with its length.
+pub(crate) const LARGEST_REPLY: usize = LONGEST_STRING + 64;
+
 #[derive(Debug, Default)]
 pub(crate) struct Reply {
     pub(crate) bytes: Vec<u8>,

@@ -3,7 +3,7 @@
 use crate::commands::{Call, Done, Fault, NOT_AN_INTEGER, SYNTAX, WRONG_TYPE};
 use crate::keys::{Unit, deadline_after};
 use crate::parse::integer;
-use crate::reply::{LONGEST_STRING, set_decimal};
+use crate::reply::{LARGEST_REPLY, LONGEST_STRING, set_decimal};
 use crate::store::Value;
 
 pub(crate) fn get(call: &mut Call<'_>) -> Done {
@@ -16,11 +16,17 @@ pub(crate) fn get(call: &mut Call<'_>) -> Done {
 }
 
 pub(crate) fn mget(call: &mut Call<'_>) -> Done {
+    let start = call.reply.bytes.len();
     call.reply.array(call.count() - 1);
     for key in call.command.arguments_from(1) {
         match call.store.get(key) {
             Some(Value::Text(text)) => call.reply.bulk(text),
             _ => call.reply.nil(),
+        }
+        // The same large text may be asked for a million times.
+        if call.reply.bytes.len() - start > LARGEST_REPLY {
+            call.reply.bytes.truncate(start);
+            return Err(Fault::Says("ERR the reply would be too large"));
         }
     }
     Ok(())
