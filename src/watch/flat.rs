@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use crate::error::Result;
 use crate::sys::inotify::{self, Wd};
-use crate::watch::batch::Batch;
+use crate::watch::batch::{Batch, Moving};
 use crate::watch::event::{WatchEvent, WatchKind};
 use crate::watch::hub::{self, Hub};
 use crate::watch::notice::Notice;
@@ -62,11 +62,11 @@ impl Flat {
         match &self.name {
             Some(own) if own != name => {}
             Some(_) => {
-                batch.take_in(notice, name, &watching.path);
+                batch.take_in(notice, &watching.path, Moving::default());
                 self.is_there.set(!notice.has(inotify::DELETE | inotify::MOVED_FROM));
             }
             None => {
-                batch.take_in(notice, name, &watching.path.join(name));
+                batch.take_in(notice, &watching.path.join(name), Moving::default());
             }
         }
     }

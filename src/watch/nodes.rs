@@ -78,11 +78,24 @@ impl Nodes {
         is_new
     }
 
-    /// Follows a rename. `false` if the directory was not known.
-    pub(super) fn rename(&mut self, from: (Wd, &OsStr), to: (Wd, &OsStr)) -> bool {
-        let Some(wd) = self.child(from.0, from.1) else { return false };
-        self.insert(to.0, to.1, wd);
-        true
+    /// Frees the name of a directory that leaves its place. It keeps its path until it is inserted
+    /// elsewhere or removed.
+    pub(super) fn detach(&mut self, parent: Wd, name: &OsStr) -> Option<Wd> {
+        self.below.get_mut(&parent)?.children.remove(name)
+    }
+
+    /// The nearest detached directory that this one is in, or is itself. To be called for what has
+    /// a path, which says that there is no ring.
+    pub(super) fn detached(&self, wd: Wd) -> Option<Wd> {
+        let mut at = wd;
+        while at != self.root {
+            let node = self.below.get(&at)?;
+            if self.child(node.parent, &node.name) != Some(at) {
+                return Some(at);
+            }
+            at = node.parent;
+        }
+        None
     }
 
     /// Forgets a directory and all below it, and returns them.
@@ -140,9 +153,13 @@ mod tests {
         assert!(nodes.insert(1, name("a"), 2));
         assert!(nodes.insert(2, name("b"), 3));
         assert!(nodes.insert(1, name("c"), 4));
-        assert!(nodes.rename((1, name("a")), (4, name("d"))));
+        assert_eq!(nodes.detach(1, name("a")), Some(2));
+        assert_eq!(path(&nodes, 3), Some("top/a/b".into()));
+        assert_eq!((nodes.detached(3), nodes.detached(4)), (Some(2), None));
+        assert!(!nodes.insert(4, name("d"), 2));
+        assert_eq!(nodes.detached(3), None);
         assert_eq!(path(&nodes, 3), Some("top/c/d/b".into()));
-        assert!(!nodes.rename((1, name("a")), (1, name("e"))));
+        assert_eq!(nodes.detach(1, name("a")), None);
         let mut removed = nodes.remove_child(1, name("c"));
         removed.sort_unstable();
         assert_eq!(removed, [2, 3, 4]);

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::error::{Error, Result};
 use crate::pool::Lane;
 use crate::sys::inotify::{self, Wd};
-use crate::watch::batch::{Batch, Effect, Half};
+use crate::watch::batch::{Batch, Effect, Moving};
 use crate::watch::event::{WatchEvent, WatchKind};
 use crate::watch::hub::{self, Hub};
 use crate::watch::nodes::Nodes;
@@ -73,10 +73,8 @@ impl Origin for Tree {
     fn finish(&self, watching: &Rc<Watching>, batch: &mut Batch) -> Vec<WatchEvent> {
         let state = &self.0;
         state.unsure.set(false);
-        let (events, halves) = batch.finish();
-        for half in halves.iter().filter(|half| half.is_dir) {
-            state.moved_out(half);
-        }
+        let (events, gone) = batch.finish();
+        gone.into_iter().for_each(|directory| state.moved_out(directory));
         if !watching.is_ending() {
             state.scan_what_is_new(watching);
         }
@@ -103,18 +101,24 @@ impl State {
         let directory = self.nodes.borrow().path(&watching.path, notice.wd);
         // It is watched no more: it went, or was moved out.
         let Some(directory) = directory else { return };
-        let effect = batch.take_in(notice, name, &directory.join(name));
+        let place = (notice.wd, name);
+        let leaves = notice.has(inotify::ISDIR) && notice.has(inotify::MOVED_FROM);
+        // At once: before it is known where it went, another may take its name.
+        let what = leaves.then(|| self.nodes.borrow_mut().detach(place.0, place.1)).flatten();
+        let within = self.within(batch, notice.wd);
+        let effect = batch.take_in(notice, &directory.join(name), Moving { what, within });
         if !notice.has(inotify::ISDIR) {
             return;
         }
-        let place = (notice.wd, name);
         match effect {
             Effect::None => {}
             Effect::Appeared => self.is_new(place),
             Effect::Went => drop(self.nodes.borrow_mut().remove_child(place.0, place.1)),
-            Effect::Moved(half) => {
-                let known = self.nodes.borrow_mut().rename((half.wd, &half.name), place);
-                if !known || self.unsure.get() {
+            Effect::Moved(directory) => {
+                let mut nodes = self.nodes.borrow_mut();
+                let known = directory.filter(|wd| nodes.contains(*wd));
+                known.map(|wd| nodes.insert(place.0, place.1, wd));
+                if known.is_none() || self.unsure.get() {
                     self.is_new(place);
                 }
             }
@@ -140,8 +144,13 @@ impl State {
         }
     }
 
-    fn moved_out(&self, half: &Half) {
-        let gone = self.nodes.borrow_mut().remove_child(half.wd, &half.name);
+    /// The directory on its way elsewhere that this one is in.
+    fn within(&self, batch: &Batch, wd: Wd) -> Option<Wd> {
+        batch.has_halves().then(|| self.nodes.borrow().detached(wd)).flatten()
+    }
+
+    fn moved_out(&self, directory: Wd) {
+        let gone = self.nodes.borrow_mut().remove(directory);
         self.forget(&gone);
     }
 

@@ -126,7 +126,9 @@ impl Watching {
     }
 
     pub(super) fn notice(&self, notice: &Notice<'_>) {
-        if let (false, Some(origin)) = (self.closed.get(), self.origin()) {
+        // Under another path, the same directory may go on to be watched for somebody else.
+        let is_over = self.closed.get() || self.ending.get();
+        if let (false, Some(origin)) = (is_over, self.origin()) {
             origin.notice(self, &mut self.batch.borrow_mut(), notice);
         }
     }
@@ -165,13 +167,12 @@ impl Watching {
 
     pub(super) fn queue(&self, events: impl IntoIterator<Item = Result<WatchEvent>>) {
         let mut waiting = self.events.borrow_mut();
-        for event in events {
-            if waiting.len() == MOST_WAITING {
-                waiting.clear();
-                waiting.push_back(Ok(WatchEvent::new(WatchKind::Overflow, self.path.clone())));
-            }
-            waiting.push_back(event);
+        // What comes at once is in memory already, and may well be taken at once.
+        if waiting.len() >= MOST_WAITING {
+            waiting.clear();
+            waiting.push_back(Ok(WatchEvent::new(WatchKind::Overflow, self.path.clone())));
         }
+        waiting.extend(events);
     }
 
     /// To be called where no batch is borrowed: what the batch says already is not said again.
