@@ -7,6 +7,7 @@ use std::os::fd::AsFd;
 use std::rc::{Rc, Weak};
 
 use crate::error::{Error, Result};
+use crate::event_loop::Timer;
 use crate::event_loop::core::Loop;
 use crate::event_loop::phase::Work;
 use crate::event_loop::place::Place;
@@ -47,8 +48,8 @@ pub(crate) trait Post: Sized + 'static {
     }
     /// An address as errors and listings show it.
     fn show(address: &Self::Address) -> String;
-    /// Whether the system says when a socket that was full can send again.
-    fn tells_of_room(peer: Option<&Self::Address>) -> bool;
+    /// Whether the system says when there is room for a datagram to this address, or to the peer.
+    fn tells_of_room(to: Option<&Self::Address>) -> bool;
 }
 
 /// A datagram socket's core.
@@ -70,6 +71,8 @@ pub(crate) struct Endpoint<S: Post> {
     /// It is in the middle of its events: what is queued now is sent at their end.
     pub(crate) busy: Cell<bool>,
     watches_writable: Cell<bool>,
+    /// Set while it is waited for room that the system does not tell of.
+    pub(crate) again: Cell<Option<Timer>>,
     pub(crate) activity: Activity,
     /// What was accepted is sent before the loop ends, also where the socket does not hold it.
     sending: Activity,
@@ -107,6 +110,7 @@ impl<S: Post> Endpoint<S> {
             kept: Cell::new(None),
             busy: Cell::new(false),
             watches_writable: Cell::new(false),
+            again: Cell::new(None),
             activity: Activity::default(),
             sending: Activity::default(),
             #[cfg(feature = "async")]
@@ -247,6 +251,9 @@ impl<S: Post> Endpoint<S> {
     }
 
     fn shut(&self) {
+        if let Some(timer) = self.again.take() {
+            timer.clear();
+        }
         let io = self.io.take();
         let kept = self.kept.take();
         self.update_activity();

@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind};
 use std::rc::{Rc, Weak};
 
 use crate::error::{Error, Result};
+use crate::event_loop::Timer;
 use crate::event_loop::core::Loop;
 use crate::event_loop::timers::Body;
 use crate::net::datagram_endpoint::{Endpoint, Post};
@@ -139,26 +140,41 @@ impl<S: Post> Endpoint<S> {
     /// The system's buffer is full, or the receiver's.
     #[cold]
     fn blocked(&self) {
-        if let Err(error) = self.wait_for_room() {
+        let to = self.outbox.borrow().next_to().cloned();
+        if let Err(error) = self.wait_for_room(to.as_ref()) {
             // Nobody would say when to go on.
             self.state.set(Facts::WRITABLE);
             self.not_sent(error);
         }
     }
 
-    fn wait_for_room(&self) -> io::Result<()> {
+    /// `to` is whom the datagram is for that found no room.
+    fn wait_for_room(&self, to: Option<&S::Address>) -> io::Result<()> {
         self.state.clear(Facts::WRITABLE);
-        if !S::tells_of_room(self.peer.borrow().as_ref()) {
-            let (core, key) = (Rc::clone(&self.core), self.key);
-            let body = Body::Deferred(Box::new(move || {
-                if let Some(endpoint) = core.source(key) {
-                    endpoint.ready(Readiness::WRITABLE, &mut []);
-                }
-            }));
-            // What keeps the loop alive is what waits to be sent.
-            drop(self.core.start_timer(self.label, AGAIN_MILLIS, body, false));
+        let told = S::tells_of_room(to);
+        if !told {
+            self.try_again_later();
         }
-        self.watch_writable(true)
+        // Each try at a receiver that is full makes an event that the sender could send: watching
+        // for that would be spinning.
+        self.watch_writable(told)
+    }
+
+    fn try_again_later(&self) {
+        // One is enough, however often it was tried meanwhile.
+        if let Some(timer) = self.again.take().filter(Timer::is_pending) {
+            self.again.set(Some(timer));
+            return;
+        }
+        let (core, key) = (Rc::clone(&self.core), self.key);
+        let body = Body::Deferred(Box::new(move || {
+            if let Some(endpoint) = core.source(key) {
+                endpoint.ready(Readiness::WRITABLE, &mut []);
+            }
+        }));
+        // What keeps the loop alive is what waits to be sent.
+        let timer = self.core.start_timer(self.label, AGAIN_MILLIS, body, false);
+        self.again.set(Some(timer));
     }
 
     /// Whether an error is about datagrams that were sent before: then they are told of, each with
@@ -268,7 +284,7 @@ impl<S: Post> Endpoint<S> {
         };
         match sent {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                self.wait_for_room()?;
+                self.wait_for_room(datagrams[0].1.as_ref())?;
                 Err(error)
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => Ok(0),

@@ -30,8 +30,8 @@ use crate::trace::{At, CallbackKind};
 /// **Backpressure.** Where the receiver's queue is full (ten datagrams, if Linux was not told
 /// otherwise), what is written waits until there is room, and what is behind it waits, too: then a
 /// socket for each receiver keeps a slow one from delaying the others. `try_send` fails with
-/// `WouldBlock`. The system tells of room when the socket is connected to its receiver; if it is
-/// not, it is tried again each 10 ms.
+/// `WouldBlock`. The system tells of room at the peer of a connected socket; for any other receiver
+/// it is tried again each 10 ms: connect, where much is to be sent.
 ///
 /// **The receiver is gone.** Sending fails with `ConnectionRefused`. A connected socket has lost its
 /// peer by that, and what is sent later fails with `NotConnected`.
@@ -245,8 +245,9 @@ impl Post for UnixDatagram {
         Shown(address.clone()).to_string()
     }
 
-    fn tells_of_room(peer: Option<&SocketAddr>) -> bool {
-        peer.is_some()
+    fn tells_of_room(to: Option<&SocketAddr>) -> bool {
+        // Of room at the peer.
+        to.is_none()
     }
 }
 
