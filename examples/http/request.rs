@@ -1,7 +1,8 @@
 //! The head of a request: what it asks for, and where it ends.
 //!
 //! Without I/O. What could be understood in two ways is refused, so that a proxy in front and this
-//! server never disagree where a request ends.
+//! server never disagree where a request ends. A line of a head may end in a line feed alone, as
+//! RFC 9112 allows it: whoever types into `nc` sends no more.
 
 use std::mem::MaybeUninit;
 
