@@ -112,16 +112,18 @@ fn understand<'a>(request: &Request<'_, 'a>, length: usize) -> Result<Head<'a>, 
 
 /// A target may be a whole URI, as for a proxy.
 fn path_of(target: &str) -> &str {
-    let path = match target.split_once("://") {
-        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => {
-            rest.find(['/', '?']).map_or("/", |at| &rest[at..])
-        }
+    let path = if target.starts_with('/') { target } else { behind_host(target) };
+    path.find(['?', '#']).map_or(path, |end| &path[..end])
+}
+
+/// RFC 9112: `http://host` and `http://host?query` mean its root.
+fn behind_host(target: &str) -> &str {
+    match target.split_once("://") {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => rest
+            .find('/')
+            .filter(|slash| !rest[..*slash].contains('?'))
+            .map_or("/", |at| &rest[at..]),
         _ => target,
-    };
-    match path.split(['?', '#']).next() {
-        // RFC 9112: `GET http://host` and `http://host?query` mean its root.
-        None | Some("") => "/",
-        Some(path) => path,
     }
 }
 
