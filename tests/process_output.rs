@@ -104,6 +104,32 @@ fn a_grandchild_that_keeps_the_pipe_does_not_hold_up_a_time_out() {
 }
 
 #[test]
+fn what_others_still_write_is_under_the_same_limits() {
+    let log = Log::new();
+    run(|| {
+        let left_behind = process::shell("sleep 10 & exit 0").timeout(millis(200));
+        left_behind.output().callback(tell(&log));
+    });
+    log.expect(&["run /bin/sh: timed out after 200ms"]);
+
+    let log = Log::new();
+    run(|| {
+        // The first has ended before the second writes.
+        let late = process::shell("(while kill -0 $$; do :; done 2>/dev/null; yes) & exit 0");
+        late.output().callback(tell(&log));
+    });
+    log.expect(&["run /bin/sh: more than 1048576 bytes of output"]);
+
+    run(|| {
+        let pending = process::shell("sleep 10 & echo x").output();
+        let given_up = pending.timeout(millis(200));
+        given_up.callback(|output| {
+            assert_eq!(output.expect_err("it is too slow").kind(), ErrorKind::TimedOut);
+        });
+    });
+}
+
+#[test]
 fn the_signal_that_stops_can_be_chosen() {
     run(|| {
         let child = Command::new("sleep").arg("1000").timeout(millis(1));

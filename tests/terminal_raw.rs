@@ -1,4 +1,5 @@
 //! Raw mode, and that the terminal is as it was afterwards, however the program ends.
+#![allow(unsafe_code, reason = "only the system's own call sends a signal to another process")]
 
 mod util;
 
@@ -162,6 +163,54 @@ fn a_watched_signal_is_told_and_ends_nothing() {
     }
     let mut session = Pty::open().run(TEST);
     session.expect("told of SIGTERM");
+    let (status, mode) = session.mode_at_end();
+    assert_eq!((status.success(), mode), (true, COOKED));
+}
+
+#[test]
+fn it_is_put_back_by_a_signal_whose_watcher_has_gone() {
+    const TEST: &str = "it_is_put_back_by_a_signal_whose_watcher_has_gone";
+    if is_child() {
+        return run_real(|| {
+            let watcher = signal::watch([Signal::TERMINATE]).expect("it can be caught");
+            let raw = Terminal::open().and_then(|it| it.raw_mode()).expect("it has one");
+            watcher.close();
+            unspin::set_timeout(util::millis(1), move || {
+                let _alive = &raw;
+                signal::raise(Signal::TERMINATE)
+            });
+        });
+    }
+    let (status, mode) = Pty::open().run(TEST).mode_at_end();
+    assert_eq!((status.signal(), mode), (Some(Signal::TERMINATE.as_raw()), COOKED));
+}
+
+#[test]
+fn what_was_turned_on_comes_back_after_a_stop() {
+    const TEST: &str = "what_was_turned_on_comes_back_after_a_stop";
+    if is_child() {
+        return run_real(|| {
+            let raw = Terminal::open().and_then(|it| it.raw_mode()).expect("it has one");
+            raw.enable(Feature::BracketedPaste).expect("it is a terminal");
+            let stdin = stdin().expect("it is open");
+            stdin.on_data(move |stdin, _| {
+                let _alive = &raw;
+                stdin.close();
+            });
+            println!("ready");
+        });
+    }
+    let mut session = Pty::open().run(TEST);
+    session.expect("ready");
+    let send = |number| {
+        // SAFETY: the call takes no pointer.
+        assert_eq!(unsafe { libc::kill(session.id() as i32, number) }, 0);
+    };
+    // Its group is an orphan, whose default is not to be stopped: it goes on at once.
+    send(libc::SIGTSTP);
+    session.expect("\x1b[?2004l");
+    session.expect("\x1b[?2004h");
+    session.type_(b"x");
     let (status, mode) = session.mode_at_end();
     assert_eq!((status.success(), mode), (true, COOKED));
 }

@@ -272,7 +272,7 @@ impl Command {
     /// Runs the program to its end, and collects what it writes.
     ///
     /// It is told after the last byte. A program that leaves another one behind, which has its
-    /// output open still, ends only with that one.
+    /// output open still, ends only with that one; the limits of time and of output hold so long.
     ///
     /// # Errors
     ///

@@ -25,6 +25,7 @@ use crate::signal::{self, Signal};
 use crate::slots::Key;
 use crate::sys::process;
 use crate::sys::signal::Watch;
+use crate::sys::spawn;
 use crate::trace::{CallbackKind, Label, Resource, ResourceKind, event};
 
 const NAME: &str = "child process";
@@ -91,6 +92,7 @@ impl Running {
         let (key, ear) = registered.map_err(|error| {
             // Nobody could wait for it.
             let _ = signal::kill(pid.unsigned_abs(), Signal::KILL);
+            spawn::reap(pid);
             Error::io(format!("watch {program}"), error)
         })?;
         let running = Rc::new(Running {
@@ -151,7 +153,10 @@ impl Running {
         };
         // It is empty: that was asked first.
         let _ = self.outcome.set(outcome);
-        self.stop.disarm();
+        // Whoever has its output open still is under the same limits.
+        if self.collecting.borrow().is_none() {
+            self.stop.disarm();
+        }
         true
     }
 
@@ -223,6 +228,7 @@ impl Running {
         if let Some(Ok(status)) = self.outcome.get() {
             self.emit(&self.on_close, CallbackKind::Close, *status);
         }
+        self.stop.disarm();
         if let Some(collecting) = self.collecting.take() {
             collecting.finish(&self.core, self.outcome());
         }
@@ -232,7 +238,7 @@ impl Running {
 
     pub(super) fn send(&self, signal: Signal) -> Result<()> {
         let sent = match (&*self.ear.borrow(), self.outcome.get()) {
-            (_, Some(_)) | (None, _) => Err(io::Error::from_raw_os_error(libc::ESRCH)),
+            (_, Some(_)) => Err(io::Error::from_raw_os_error(libc::ESRCH)),
             (Some(ear), None) if ear.watch.is_none() => process::signal(&ear.fd, signal.as_raw()),
             // It has not been waited for: so the number is still its own.
             _ => crate::sys::signal::kill(self.pid as libc::pid_t, signal.as_raw()),

@@ -29,7 +29,9 @@ pub(super) fn start(core: &Loop, label: Label, mut command: Command) -> Result<C
     }
     let mut arranged = Arranged::default();
     for (number, stdio) in mem::take(&mut command.stdio) {
-        arranged.add(core, label, number, stdio)?;
+        arranged
+            .add(core, label, number, stdio)
+            .map_err(|error| in_context(io::Error::new(error.kind(), error)))?;
     }
     let mut plan = plan(&command).map_err(in_context)?;
     plan.descriptors = mem::take(&mut arranged.descriptors);

@@ -64,12 +64,18 @@ impl Running {
         }
     }
 
-    /// Asks the child to end, and kills it if it does not.
+    /// Asks the child to end, and kills it if it does not. Of one that has ended, the output is no
+    /// longer waited for that others may still write.
     pub(super) fn stop(self: &Rc<Self>, reason: Error) {
-        if self.outcome().is_some() || self.stop.reason().is_some() {
+        let collecting = self.collecting.borrow().clone();
+        let has_ended = self.outcome().is_some();
+        if self.stop.reason().is_some() || (has_ended && collecting.is_none()) {
             return;
         }
         *self.stop.reason.borrow_mut() = Some(reason);
+        if let (true, Some(collecting)) = (has_ended, collecting) {
+            return collecting.give_up();
+        }
         // It fails only for one that has ended, which is what was asked for, or that is another
         // user's by now, which the next signal will not reach either.
         let _ = self.send(self.stop.signal);

@@ -24,6 +24,8 @@ pub(crate) struct Changed {
     pub(crate) terminal: OwnedFd,
     pub(crate) before: Attributes,
     pub(crate) now: Attributes,
+    /// What it was told besides, to be told again after a stop.
+    pub(crate) greeting: Vec<u8>,
     /// What it is told as well when it is put back.
     pub(crate) farewell: Vec<u8>,
 }
@@ -106,13 +108,14 @@ pub(crate) fn remember(changed: Changed) {
     DEADLY.into_iter().chain([STOPPING]).for_each(handle);
 }
 
-/// Has the terminal told this as well when it is put back.
-pub(crate) fn add_farewell(id: u64, bytes: &[u8]) {
+/// Notes what the terminal is about to be told, and what takes that back.
+pub(crate) fn add_words(id: u64, greeting: &[u8], farewell: &[u8]) {
     let _undisturbed = Undisturbed::begin();
     with_list(|list| {
         if let Some(changed) = list.iter_mut().find(|changed| changed.id == id) {
+            changed.greeting.extend_from_slice(greeting);
             // The last that was turned on is the first to be turned off.
-            changed.farewell.splice(0..0, bytes.iter().copied());
+            changed.farewell.splice(0..0, farewell.iter().copied());
         }
     });
 }
@@ -133,6 +136,7 @@ fn take_out(list: &mut Vec<Changed>, id: u64) -> Option<Changed> {
     match list[index..].iter_mut().find(|later| later.device == changed.device) {
         Some(later) => {
             later.before = changed.before;
+            later.greeting.splice(0..0, changed.greeting.iter().copied());
             later.farewell.extend_from_slice(&changed.farewell);
         }
         None => changed.put_back(),
@@ -172,6 +176,9 @@ extern "C" fn on_signal(number: c_int) {
 fn change_again(changed: &Changed) {
     if !is_in_background(&changed.terminal) {
         let _ = changed.now.set(&changed.terminal);
+        if !changed.greeting.is_empty() {
+            write(&changed.terminal, &changed.greeting);
+        }
     }
 }
 
@@ -191,6 +198,15 @@ fn be_stopped() {
 fn handle(number: c_int) {
     if handler_of(number) == Some(libc::SIG_DFL) {
         set_handler(number, on_signal as *const () as usize, libc::SA_RESTART | libc::SA_ONSTACK);
+    }
+}
+
+/// To be called where a signal has got its default back: it is handled if a terminal is changed.
+pub(crate) fn handle_again(number: c_int) {
+    let _undisturbed = Undisturbed::begin();
+    let is_changed = with_list(|list| !list.is_empty());
+    if is_changed && (DEADLY.contains(&number) || number == STOPPING) {
+        handle(number);
     }
 }
 

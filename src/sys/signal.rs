@@ -95,6 +95,7 @@ impl Drop for Watch {
         held.watches -= 1;
         if held.watches == 0 && put_back(self.0, &held.before) {
             all.remove(&self.0);
+            restore::handle_again(self.0);
         }
     }
 }

@@ -187,7 +187,8 @@ impl Orders {
     ///
     /// Only in the child.
     unsafe fn arrange_descriptors(&mut self) -> Result<(), c_int> {
-        let above = self.highest + 1;
+        // A number that is too high is refused by the system, and not here, where nobody may panic.
+        let above = self.highest.saturating_add(1);
         // SAFETY: the calls take no pointers, and the child's descriptors are its own.
         unsafe {
             // First out of the way of each other: two may change places.
@@ -322,7 +323,7 @@ fn set_dumpable(dumpable: c_int) {
 }
 
 /// Takes away a child that has ended already.
-fn reap(pid: libc::pid_t) {
+pub(crate) fn reap(pid: libc::pid_t) {
     // SAFETY: a null pointer says that the status is not wanted.
     unsafe { libc::waitpid(pid, ptr::null_mut(), 0) };
 }

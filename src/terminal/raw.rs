@@ -89,7 +89,8 @@ impl Terminal {
         let file = File::from(self.0.try_clone()?);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         let device = file.metadata()?.rdev();
-        restore::remember(Changed { id, device, terminal, before, now, farewell: Vec::new() });
+        let (greeting, farewell) = (Vec::new(), Vec::new());
+        restore::remember(Changed { id, device, terminal, before, now, greeting, farewell });
         // From here on it is put back if this fails.
         let guard = RawMode { id, terminal: file };
         now.set(&guard.terminal)?;
@@ -106,7 +107,7 @@ impl RawMode {
     /// What the system says if this cannot be written to the terminal.
     pub fn enable(&self, feature: Feature) -> Result<()> {
         let (on, off) = feature.sequences();
-        restore::add_farewell(self.id, off);
+        restore::add_words(self.id, on, off);
         let written = (&self.terminal).write_all(on);
         written.map_err(|error| Error::io("write to the terminal", error))
     }
