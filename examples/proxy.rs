@@ -5,14 +5,13 @@
 //! hundred kilobytes and slows the sender down. An end is passed on and the other way stays open; a
 //! connection that breaks off takes its partner along.
 
-#[path = "common/closing.rs"]
-mod closing;
 mod common;
+#[path = "common/leaving.rs"]
+mod leaving;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use closing::Guests;
 use unspin::net::{TcpListener, TcpStream};
 use unspin::{Error, Result};
 
@@ -27,11 +26,10 @@ fn main() -> Result<()> {
 
     unspin::run(|| {
         let listener = TcpListener::bind(listen)?;
-        let guests = Guests::default();
-        guests.leave_at_signal(listener.clone());
+        // The end that it makes of a client's bytes is passed on: upstream answers what it has got.
+        leaving::leave_at_signal(listener.clone());
         println!("listening on {}", listener.local_addr()?);
         listener.on_connection(move |client, peer| {
-            welcome(&guests, &client, peer);
             TcpStream::connect(&*upstream).timeout(CONNECT_LIMIT).callback(move |server| {
                 let joined = match server {
                     Ok(server) => join(&client, &server, peer),
@@ -45,12 +43,6 @@ fn main() -> Result<()> {
         });
         Ok(())
     })
-}
-
-fn welcome(guests: &Guests, client: &TcpStream, peer: SocketAddr) {
-    guests.came(client, peer);
-    let guests = guests.clone();
-    client.on_close(move |_| guests.left(peer));
 }
 
 /// Two pipes, one each way.

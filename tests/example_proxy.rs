@@ -171,7 +171,10 @@ fn at_a_signal_it_accepts_no_more_and_finishes_what_is_in_flight() {
     server.read_exact(&mut [0]).expect("both are joined");
     signal::kill(proxy.child.id(), Signal::TERMINATE).expect("it lives");
     assert!(proxy.error().contains("closing"));
+    let end = server.read(&mut [0]).expect("the client is asked for nothing more, in order");
+    assert_eq!(end, 0);
     server.write_all(b"answer").expect("it is still connected");
+    drop(server);
     let mut answer = String::new();
     client.read_to_string(&mut answer).expect("it is closed in order");
     assert_eq!(answer, "answer");
