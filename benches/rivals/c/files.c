@@ -87,12 +87,31 @@ static void read_next(reader_t *reader) {
     check(uv_fs_open(loop, &reader->request, path, O_RDONLY, 0, on_open), "open");
 }
 
-static void many(size_t count, size_t at_once) {
+static void look_at_next(reader_t *reader);
+
+static void on_look(uv_fs_t *request) {
+    if (request->statbuf.st_size != SMALL)
+        abort();
+    result(request, "stat");
+    done++;
+    look_at_next((reader_t *)request);
+}
+
+static void look_at_next(reader_t *reader) {
+    char path[4096];
+    if (left == 0)
+        return;
+    left--;
+    snprintf(path, sizeof path, "%s/%zu", where, left);
+    check(uv_fs_stat(loop, &reader->request, path, on_look), "stat");
+}
+
+static void many(size_t count, size_t at_once, void (*next)(reader_t *)) {
     static reader_t readers[AT_ONCE];
     left = count;
     done = 0;
     for (size_t number = 0; number < at_once; number++)
-        read_next(&readers[number]);
+        next(&readers[number]);
     uv_run(loop, UV_RUN_DEFAULT);
     if (done != count)
         abort();
@@ -132,9 +151,13 @@ static void stream(size_t count) {
 
 static void operate(const char *name, size_t count) {
     if (strcmp(name, "one") == 0)
-        many(count, 1);
+        many(count, 1, read_next);
     else if (strcmp(name, "64") == 0)
-        many(count, AT_ONCE);
+        many(count, AT_ONCE, read_next);
+    else if (strcmp(name, "stat-one") == 0)
+        many(count, 1, look_at_next);
+    else if (strcmp(name, "stat-64") == 0)
+        many(count, AT_ONCE, look_at_next);
     else if (strcmp(name, "stream") == 0)
         stream(count);
     else

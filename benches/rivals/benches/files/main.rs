@@ -1,13 +1,14 @@
 //! What reading files costs: `cargo bench -p unspin-rivals --bench files`.
 //!
-//! Small files in numbers, one at a time and many at once, and a large one by pieces. The system has
-//! all of them in memory: what is measured is the way there and back, and not the disk. Pools may
+//! Small files in numbers, read or looked at, one at a time and many at once; a large one by pieces;
+//! and a tree of directories. The system has all of them in memory: what is measured is the way there and back, and not the disk. Pools may
 //! use all cores, so the first figure is time.
 #![allow(clippy::disallowed_methods, reason = "measures real time")]
 
 mod many;
 mod shelf;
 mod stream;
+mod tree;
 
 use std::env;
 use std::path::Path;
@@ -21,7 +22,7 @@ use unspin_rivals::report::{Contender, Reading, Report};
 
 use shelf::Shelf;
 
-/// How a contender reads: so many files, or bytes of one, from this path.
+/// How a contender reads: so many files, or bytes of one, or entries, from this path.
 enum How {
     Rust(fn(&Path, usize)),
     Libuv(&'static str),
@@ -42,6 +43,7 @@ struct Row {
 enum Kind {
     Small,
     Large,
+    Tree,
 }
 
 const ROWS: &[Row] = &[
@@ -94,6 +96,49 @@ const ROWS: &[Row] = &[
             ("blocking", Rust(stream::smol)),
             ("libuv", Libuv("stream")),
             ("node", Node("stream")),
+        ],
+    },
+    Row {
+        name: "stat, one at a time",
+        base: "std",
+        kind: Kind::Small,
+        contenders: &[
+            ("unspin, callback", Rust(many::unspin_callback_look_one)),
+            ("unspin, await", Rust(many::unspin_await_look_one)),
+            ("std", Rust(many::std_look)),
+            ("tokio::fs", Rust(many::tokio_look_one)),
+            ("blocking", Rust(many::smol_look_one)),
+            ("libuv", Libuv("stat-one")),
+            ("node", Node("stat-one")),
+            ("node, promises", Node("stat-promises-one")),
+        ],
+    },
+    Row {
+        name: "stat, 64 at a time",
+        base: "tokio::fs",
+        kind: Kind::Small,
+        contenders: &[
+            ("unspin, callback", Rust(many::unspin_callback_look_64)),
+            ("unspin, await", Rust(many::unspin_await_look_64)),
+            ("tokio::fs", Rust(many::tokio_look_64)),
+            ("blocking", Rust(many::smol_look_64)),
+            ("libuv", Libuv("stat-64")),
+            ("node", Node("stat-64")),
+            ("node, promises", Node("stat-promises-64")),
+        ],
+    },
+    Row {
+        name: "walk a tree",
+        base: "std",
+        kind: Kind::Tree,
+        contenders: &[
+            ("unspin, callback", Rust(tree::unspin_callback)),
+            ("unspin, await", Rust(tree::unspin_await)),
+            ("std", Rust(tree::std)),
+            ("tokio::fs", Rust(tree::tokio)),
+            ("blocking", Rust(tree::smol)),
+            ("node, opendir", Node("walk-opendir")),
+            ("node, readdir", Node("walk-readdir")),
         ],
     },
 ];

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::Write;
+use std::iter;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::statvfs;
@@ -25,6 +26,8 @@ pub(crate) struct Shelf {
     folder: TempDir,
     small: usize,
     large: usize,
+    /// Directories at the top of the tree.
+    tops: usize,
 }
 
 impl Shelf {
@@ -36,11 +39,28 @@ impl Shelf {
         if disk.f_bavail * disk.f_frsize < NEEDED {
             return Ok(Err("the disk has less than 3 GiB left: no file was read".to_owned()));
         }
-        let (small, large) = if quick { (500, 64 << 20) } else { (10_000, 1 << 30) };
+        let (small, large, tops) = if quick { (500, 64 << 20, 2) } else { (10_000, 1 << 30, 20) };
         let folder = tempfile::tempdir_in(place)?;
-        let shelf = Shelf { folder, small, large };
+        let shelf = Shelf { folder, small, large, tops };
+        shelf.grow()?;
         shelf.write()?;
         Ok(Ok(shelf))
+    }
+
+    /// Each directory at the top has 99 files and 9 directories of 99 files, or 1,000 entries with
+    /// itself.
+    fn grow(&self) -> Result<()> {
+        for top in 0..self.tops {
+            let top = self.tree().join(top.to_string());
+            let below = (0..9).map(|number| top.join(format!("d{number}")));
+            for directory in iter::once(top.clone()).chain(below) {
+                fs::create_dir_all(&directory)?;
+                for number in 0..99 {
+                    File::create(directory.join(number.to_string()))?;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn write(&self) -> Result<()> {
@@ -56,21 +76,28 @@ impl Shelf {
         Ok(())
     }
 
+    fn tree(&self) -> PathBuf {
+        self.folder.path().join("tree")
+    }
+
     fn large(&self) -> PathBuf {
         self.folder.path().join("large")
     }
 
-    /// Where they are, and how many files or bytes.
+    /// Where they are, and how many files, bytes or entries.
     pub(crate) fn take(&self, kind: Kind) -> (PathBuf, usize) {
         match kind {
             Kind::Small => (self.folder.path().to_owned(), self.small),
             Kind::Large => (self.large(), self.large),
+            Kind::Tree => (self.tree(), self.tops * 1000),
         }
     }
 
     pub(crate) fn describe(&self) -> String {
         let small = number(Some(self.small as f64));
-        format!("{small} small files, and a large one of {} MiB", self.large >> 20)
+        let tree = number(Some((self.tops * 1000) as f64));
+        let large = self.large >> 20;
+        format!("{small} small files, a large one of {large} MiB, and a tree of {tree} entries")
     }
 }
 
