@@ -48,7 +48,8 @@ fn no_slices_are_nothing() {
     assert_eq!(ok(|| file.metadata()).len(), 0);
 }
 
-/// Sends this process a signal over and over while it lives.
+/// Sends this process a signal over and over while it lives: one that is ignored by default, since
+/// the last may come when its watcher is gone.
 struct Storm {
     over: Arc<AtomicBool>,
     thread: Option<thread::JoinHandle<()>>,
@@ -60,7 +61,7 @@ impl Storm {
         let seen = Arc::clone(&over);
         let thread = thread::spawn(move || {
             while !seen.load(Ordering::Relaxed) {
-                signal::kill(std::process::id(), Signal::USER_1).expect("it lives");
+                signal::kill(std::process::id(), Signal::WINDOW_CHANGE).expect("it lives");
                 thread::yield_now();
             }
         });
@@ -92,7 +93,7 @@ fn a_storm_of_signals_loses_and_doubles_no_byte_of_a_write() {
         reader.read_to_end(&mut bytes).map(|_| bytes)
     });
     run_real(move || {
-        let watcher = signal::watch([Signal::USER_1])?;
+        let watcher = signal::watch([Signal::WINDOW_CHANGE])?;
         watcher.on_signal(|_, _| ());
         let storm = Storm::begin();
         writer.write_vectored_at(0, many()).callback(move |written| {
@@ -113,7 +114,7 @@ fn a_storm_of_signals_loses_and_doubles_no_byte_of_a_read() {
     let (sent, length) = (bytes.clone(), bytes.len());
     let write = thread::spawn(move || sent.chunks(997).try_for_each(|part| writer.write_all(part)));
     run_real(move || {
-        let watcher = signal::watch([Signal::USER_1])?;
+        let watcher = signal::watch([Signal::WINDOW_CHANGE])?;
         watcher.on_signal(|_, _| ());
         let storm = Storm::begin();
         reader.read_at(0, length).callback(move |read| {

@@ -3,10 +3,25 @@
 use std::fs;
 use std::path::Path;
 
+#[path = "../examples/http/body.rs"]
+#[allow(dead_code, reason = "the example uses the rest")]
+mod body;
 #[path = "fuzz/frames.rs"]
 mod frames;
+#[path = "fuzz/http.rs"]
+mod http;
+#[path = "fuzz/keys.rs"]
+mod keys;
 #[path = "fuzz/lines.rs"]
 mod lines;
+#[path = "../examples/http/request.rs"]
+#[allow(dead_code, reason = "the example uses the rest")]
+mod request;
+#[path = "fuzz/resp.rs"]
+mod resp;
+#[path = "../examples/http/response.rs"]
+#[allow(dead_code, reason = "the example uses the rest")]
+mod response;
 
 #[track_caller]
 fn each(name: &str, run: fn(&[u8])) {
@@ -30,4 +45,19 @@ fn lines_of_the_corpus() {
 #[test]
 fn frames_of_the_corpus() {
     each("frames", frames::run);
+}
+
+#[test]
+fn keys_of_the_corpus() {
+    each("keys", keys::run);
+}
+
+#[test]
+fn commands_of_the_corpus() {
+    each("resp", resp::run);
+}
+
+#[test]
+fn requests_of_the_corpus() {
+    each("http", http::run);
 }
