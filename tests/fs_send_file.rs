@@ -2,6 +2,7 @@
 
 mod util;
 
+use std::cell::Cell;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream as StdStream};
 use std::path::{Path, PathBuf};
@@ -195,6 +196,23 @@ fn an_aborted_one_is_told_at_once_and_holds_no_thread() {
         unspin::set_immediate(move || stream.close());
     });
     assert_eq!(words, ["aborted Other"]);
+}
+
+#[test]
+fn an_aborted_one_leaves_the_stream_to_others_and_does_not_wait_for_its_peer() {
+    let left = Rc::new(Cell::new(None));
+    let seen = Rc::clone(&left);
+    let words = to_a_silent_peer(|stream, controller| {
+        controller.abort();
+        unspin::set_immediate(move || {
+            // Who sends a file, holds the loop: nobody does any more.
+            let sending = |resource: &unspin::Resource| resource.state.starts_with("sending ");
+            seen.set(Some(unspin::why_alive().iter().any(sending)));
+            stream.close();
+        });
+    });
+    assert_eq!(words, ["aborted Other"]);
+    assert_eq!(left.get(), Some(false));
 }
 
 #[test]

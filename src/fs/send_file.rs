@@ -34,8 +34,9 @@ use crate::trace::{Label, Resource, ResourceKind};
 /// with a file of `/proc` for example, the bytes are read and written.
 ///
 /// What was written to the stream before comes first, and what is written meanwhile comes after. A
-/// second file that is asked for meanwhile waits until that is sent, too: the stream's queue drains. [`bytes_written`](crate::net::TcpStream::bytes_written) tells how far it got.
-/// Aborting it leaves the peer with a part.
+/// second file that is asked for meanwhile waits until that is sent, too: the stream's queue drains.
+/// [`bytes_written`](crate::net::TcpStream::bytes_written) tells how far it got. Aborting it leaves the
+/// peer with a part, and the stream free for what is written next.
 ///
 /// ```
 /// # fn main() -> unspin::Result<()> {
@@ -99,7 +100,7 @@ struct WhileOpen<S: ByteStream>(Rc<Sending<S>>);
 impl<S: ByteStream> Drop for WhileOpen<S> {
     fn drop(&mut self) {
         if self.0.flow().state.is(Facts::CLOSED) {
-            self.0.end_later(ErrorKind::NotConnected.into());
+            self.0.end_later(self.0.failure(ErrorKind::NotConnected));
         }
     }
 }
@@ -127,14 +128,19 @@ impl<S: ByteStream> Sending<S> {
             key: Cell::new(None),
             activity: Activity::default(),
         });
-        let stop = sending.stop.clone();
         sending.wait_for_others();
+        let unwanted = Rc::clone(&sending);
         let cancel = move |_: &Loop| sending.cancel();
-        Underway::Stoppable(Box::new(Underway::Other(Box::new(cancel))), stop)
+        let cancel = Underway::Other(Box::new(cancel));
+        Underway::Told(Box::new(cancel), Rc::new(move || unwanted.call_off()))
     }
 
     fn flow(&self) -> &Rc<Flow<S>> {
         self.stream.flow()
+    }
+
+    fn failure(&self, error: impl Into<std::io::Error>) -> Error {
+        Error::io(format!("send {}", self.from.path.display()), error.into())
     }
 
     /// One at a time.
@@ -144,10 +150,10 @@ impl<S: ByteStream> Sending<S> {
         }
         let flow = self.flow();
         if flow.state.is(Facts::CLOSED | Facts::FAILED) {
-            return self.end_later(ErrorKind::NotConnected.into());
+            return self.end_later(self.failure(ErrorKind::NotConnected));
         }
         if flow.state.is(Facts::ENDING) {
-            return self.end_later(ErrorKind::BrokenPipe.into());
+            return self.end_later(self.failure(ErrorKind::BrokenPipe));
         }
         if !flow.state.is(Facts::LENT) {
             return self.send_first();
@@ -162,7 +168,7 @@ impl<S: ByteStream> Sending<S> {
                 io.to_send_to().ok_or(ErrorKind::Unsupported)?.try_clone_to_owned()
             });
         match opened {
-            Err(error) => self.end_later(Error::io("send a file", error)),
+            Err(error) => self.end_later(self.failure(error)),
             Ok(fd) => {
                 // It is empty: this is called once.
                 let _ = self.to.set(Arc::new(StdFile::from(fd)));
@@ -197,7 +203,7 @@ impl<S: ByteStream> Sending<S> {
             Err(error) => self.end(Err(error)),
             Ok(Then::Done) => self.end(Ok(self.sent.get())),
             Ok(_) if self.stop.is_set() || self.flow().state.is(Facts::CLOSED) => {
-                self.end(Err(ErrorKind::NotConnected.into()));
+                self.end(Err(self.failure(ErrorKind::NotConnected)));
             }
             Ok(Then::More) => self.send(),
             Ok(Then::Full) => self.wait_for_room(),
@@ -220,7 +226,7 @@ impl<S: ByteStream> Sending<S> {
         };
         match armed {
             Ok(()) => self.activity.set_active(&self.core, true),
-            Err(error) => self.end(Err(Error::io("send a file", error))),
+            Err(error) => self.end(Err(self.failure(error))),
         }
     }
 
@@ -231,6 +237,14 @@ impl<S: ByteStream> Sending<S> {
             self.end_later(Error::cancelled());
         }
         is_early
+    }
+
+    /// Ends it at the next piece; at once if it waits for the peer, who may never read.
+    fn call_off(self: &Rc<Self>) {
+        self.stop.set();
+        if self.activity.is_active() {
+            self.end_later(Error::cancelled());
+        }
     }
 
     /// An end from inside of user code, or of the stream: told in the next turn.

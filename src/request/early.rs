@@ -195,6 +195,7 @@ impl<T: 'static> Operation<T> {
             Some(Underway::Stoppable(_, stop)) => {
                 Underway::Stoppable(Box::new(cancel), stop.clone())
             }
+            Some(Underway::Told(_, tell)) => Underway::Told(Box::new(cancel), Rc::clone(tell)),
             _ => cancel,
         }
     }

@@ -7,6 +7,7 @@ mod stop;
 
 use std::fmt;
 use std::panic::Location;
+use std::rc::Rc;
 
 use crate::error::{Outcome, Result};
 use crate::event_loop::context::current;
@@ -56,6 +57,8 @@ pub(crate) enum Underway {
     Other(Box<dyn Fn(&Loop) -> bool>),
     /// As the one inside; and one that has begun looks at the flag from time to time.
     Stoppable(Box<Underway>, Stop),
+    /// As the one inside; and one that has begun is told when nobody wants its result any more.
+    Told(Box<Underway>, Rc<dyn Fn()>),
 }
 
 impl Underway {
@@ -64,15 +67,17 @@ impl Underway {
             Underway::Job(Some(id)) => core.cancel_job(*id),
             Underway::Job(None) => false,
             Underway::Other(cancel) => cancel(core),
-            Underway::Stoppable(underway, _) => underway.cancel(core),
+            Underway::Stoppable(underway, _) | Underway::Told(underway, _) => underway.cancel(core),
         }
     }
 
     /// Cancels what nobody wants the result of any more: if it has begun, it may end early.
     fn call_off(&self, core: &Loop) -> bool {
         let cancelled = self.cancel(core);
-        if let (false, Underway::Stoppable(_, stop)) = (cancelled, self) {
-            stop.set();
+        match self {
+            Underway::Stoppable(_, stop) if !cancelled => stop.set(),
+            Underway::Told(_, tell) if !cancelled => tell(),
+            _ => {}
         }
         cancelled
     }
