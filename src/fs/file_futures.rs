@@ -221,7 +221,8 @@ impl File {
             let error = io::Error::new(ErrorKind::InvalidInput, "before the start of the file");
             return Poll::Ready(Err(Error::io(format!("seek {}", self.path().display()), error)));
         };
-        if position != self.cursor.position {
+        // What was read ahead is old by now, unless this only asks where it is.
+        if position != self.cursor.position || to != SeekFrom::Current(0) {
             self.cursor = Cursor { position, ..Cursor::default() };
         }
         Poll::Ready(Ok(position))
