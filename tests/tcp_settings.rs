@@ -110,6 +110,20 @@ fn how_long_a_close_lingers_can_be_read_back() {
 }
 
 #[test]
+fn only_a_linger_of_zero_is_one_of_zero() {
+    with_stream(|stream| {
+        stream.set_linger(Some(Duration::from_millis(1)))?;
+        assert_eq!(stream.linger()?, Some(Duration::from_secs(1)));
+        for long in [Duration::from_secs(1 << 32), Duration::MAX] {
+            stream.set_linger(Some(long))?;
+            assert!(stream.linger()? > Some(Duration::from_secs(1 << 30)));
+        }
+        // Not to wait for it when this is closed.
+        stream.set_linger(None)
+    });
+}
+
+#[test]
 fn a_linger_of_zero_makes_a_close_a_reset() {
     let log = Log::new();
     let said = log.clone();

@@ -71,6 +71,7 @@ impl Keepalive {
     }
 }
 
-fn whole_seconds(time: Duration) -> Duration {
+/// As the system counts: less than one is one, and not none.
+pub(crate) fn whole_seconds(time: Duration) -> Duration {
     Duration::from_secs(time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0)))
 }

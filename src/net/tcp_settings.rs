@@ -6,8 +6,11 @@ use std::time::Duration;
 use socket2::SockRef;
 
 use crate::error::{Error, Result};
-use crate::net::keepalive::Keepalive;
+use crate::net::keepalive::{Keepalive, whole_seconds};
 use crate::net::tcp_stream::TcpStream;
+
+/// The system's number has 31 bits; of a longer one it would take the rest.
+const LONGEST_LINGER: Duration = Duration::from_secs(i32::MAX as u64);
 
 /// All of these fail with `NotConnected` on a closed stream, and else with what the system says.
 impl TcpStream {
@@ -75,7 +78,7 @@ impl TcpStream {
     }
 
     /// How long the system goes on sending what it has taken when the stream is closed, in whole
-    /// seconds: then it breaks off. Zero makes every close a reset, see
+    /// seconds, rounded up: then it breaks off. Zero makes every close a reset, see
     /// [`reset`](TcpStream::reset). `None` lets it go on as it sees fit (default).
     ///
     /// **Beware.** With anything but zero or `None`, Linux holds up the thread that closes such a
@@ -85,6 +88,7 @@ impl TcpStream {
     ///
     /// `NotConnected` if the stream is closed, and what the system says.
     pub fn set_linger(&self, linger: Option<Duration>) -> Result<()> {
+        let linger = linger.map(|time| whole_seconds(time).min(LONGEST_LINGER));
         self.option("set linger", |socket| socket.set_linger(linger))
     }
 
