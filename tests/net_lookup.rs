@@ -4,12 +4,11 @@ mod util;
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr};
-use std::os::unix::ffi::OsStrExt;
 use std::process::Command;
 
-use unspin::net::{lookup_address, lookup_host};
+use unspin::net::{ConnectOptions, lookup_address, lookup_host};
 use util::net::{run, watchdog};
-use util::{Log, is_child, stderr, stdout};
+use util::{Log, child, is_child, millis, stderr, stdout};
 
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -120,20 +119,41 @@ fn ten_lookups_that_hang_do_not_delay_a_file() {
     if is_child() {
         return ten_lookups_and_a_file();
     }
+    let text = in_child_whose_lookups_hang(TEST);
+    assert!(text.contains("read while 10 lookups hang"), "{text}");
+}
+
+/// What the test that calls it says in a process of its own.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn in_child_whose_lookups_hang(test: &str) -> String {
     let directory = tempfile::tempdir().expect("a directory");
     let pipe = directory.path().join("aliases");
     let made = Command::new("mkfifo").arg(&pipe).status().expect("the system has mkfifo");
     assert!(made.success());
-    assert!(!pipe.as_os_str().as_bytes().is_empty());
-    let output = Command::new(std::env::current_exe().expect("a test knows its binary"))
-        .args(["--exact", TEST, "--nocapture", "--test-threads=1"])
-        .env("UNSPIN_TEST_CHILD", "1")
-        .env("HOSTALIASES", &pipe)
-        .output()
-        .expect("a test binary can be run");
+    let output = child(test).env("HOSTALIASES", &pipe).output().expect("a test binary can be run");
     let text = stdout(&output);
     assert!(output.status.success(), "{text}\n{}", stderr(&output));
-    assert!(text.contains("read while 10 lookups hang"), "{text}");
+    text
+}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[test]
+fn a_lookup_that_hangs_does_not_hold_the_loop_of_a_connect_that_is_over() {
+    const TEST: &str = "a_lookup_that_hangs_does_not_hold_the_loop_of_a_connect_that_is_over";
+    if !is_child() {
+        let text = in_child_whose_lookups_hang(TEST);
+        assert!(text.contains("nobody has answered"), "{text}");
+        return;
+    }
+    // It is the lookup that the process would wait for: it ends by itself.
+    run(|| {
+        ConnectOptions::new().timeout(millis(50)).connect("slow:80").callback(|stream| {
+            let error = stream.map(drop).expect_err("nobody says where it is");
+            assert_eq!(error.kind(), ErrorKind::TimedOut);
+            assert!(unspin::why_alive().is_empty(), "{:?}", unspin::why_alive());
+            println!("{error}");
+        });
+    });
 }
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]

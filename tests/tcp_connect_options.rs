@@ -125,6 +125,50 @@ fn a_limited_connect_can_be_cancelled() {
     log.expect(&["cancelled"]);
 }
 
+#[test]
+fn a_limit_tells_also_who_has_refused() {
+    let log = Log::new();
+    let said = log.clone();
+    run(|| {
+        let ((silent, sockets), refuses) = (unresponsive(), free_port());
+        limited().connect(&[refuses, silent][..]).callback(move |stream| {
+            let error = stream.map(drop).expect_err("nobody takes it");
+            assert_eq!(error.kind(), ErrorKind::TimedOut);
+            let refused = format!("; connect to {refuses}: ");
+            assert!(error.to_string().contains(&refused), "{error}");
+            said.say("told");
+            drop(sockets);
+        });
+    });
+    log.expect(&["told"]);
+}
+
+#[test]
+fn addresses_that_the_local_one_cannot_reach_are_passed_over() {
+    let log = Log::new();
+    let said = log.clone();
+    run(|| {
+        let refuses = free_port();
+        let other_family = SocketAddr::from((Ipv6Addr::LOCALHOST, refuses.port()));
+        let options = ConnectOptions::new().local_address((Ipv4Addr::LOCALHOST, 0));
+        let both = [other_family, refuses];
+        options.connect(&both[..]).callback(move |stream| {
+            let error = stream.map(drop).expect_err("nobody listens");
+            assert_eq!(error.kind(), ErrorKind::ConnectionRefused, "{error}");
+            said.say("refused");
+        });
+        let said = log.clone();
+        options.connect(&[other_family, other_family][..]).callback(move |stream| {
+            let error = stream.map(drop).expect_err("it is of another family");
+            assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+            said.say("told");
+        });
+    });
+    let mut words = log.words();
+    words.sort();
+    assert_eq!(words, ["refused", "told"]);
+}
+
 /// A port of this host that nobody has right now.
 fn free_port() -> SocketAddr {
     let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");

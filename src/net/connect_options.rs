@@ -69,8 +69,8 @@ impl ConnectOptions {
         self
     }
 
-    /// The address to connect from, bound before. Port 0 means any that is free. Default: as the
-    /// system chooses.
+    /// The address to connect from, bound before. Port 0 means any that is free. Of several
+    /// addresses to connect to, only those of its family are tried. Default: as the system chooses.
     pub fn local_address(mut self, address: impl Address) -> ConnectOptions {
         self.local = Some(address.to_socket_addr());
         self
@@ -136,6 +136,18 @@ impl ConnectOptions {
 
     pub(crate) fn limit(&self) -> Option<Duration> {
         self.timeout
+    }
+
+    /// Of several addresses, those of the local one's family: the others cannot be reached from it.
+    /// If there are none of that family, all are kept, for the error.
+    pub(crate) fn reachable(&self, mut addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+        if let Some(Ok(local)) = &self.local {
+            let reachable = |address: &SocketAddr| address.is_ipv6() == local.is_ipv6();
+            if addresses.iter().any(reachable) {
+                addresses.retain(reachable);
+            }
+        }
+        addresses
     }
 
     /// Begins to connect.

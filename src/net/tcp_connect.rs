@@ -144,7 +144,9 @@ impl Race {
     fn time_is_over(&self, limit: Duration) {
         if let Some(complete) = self.complete.take() {
             self.give_up();
-            let message = format!("nobody has answered within {limit:?}");
+            let mut message = format!("nobody has answered within {limit:?}");
+            // Whoever has answered has refused, and that may be what is wrong.
+            self.failures.take().iter().for_each(|failure| message += &format!("; {failure}"));
             let error = io::Error::new(io::ErrorKind::TimedOut, message);
             complete(&self.core, Err(connect::in_context(&self.target, error)));
         }
@@ -171,7 +173,7 @@ impl Race {
     }
 
     fn start(self: &Rc<Self>, addresses: Vec<SocketAddr>) {
-        self.left.replace(by_turns(addresses));
+        self.left.replace(by_turns(self.options.reachable(addresses)));
         self.go_on();
     }
 
@@ -275,8 +277,11 @@ impl Race {
             deadline.clear();
         }
         if let Some(lookup) = self.lookup.take() {
-            // One that runs cannot be stopped; its result will find the race decided.
-            self.core.cancel_job(lookup);
+            // One that runs cannot be stopped; its result will find the race decided, and is not
+            // worth waiting for.
+            if !self.core.cancel_job(lookup) {
+                self.core.set_job_referenced(lookup, false);
+            }
         }
         let attempts = self.attempts.take();
         attempts.iter().for_each(|attempt| attempt.abandon());
