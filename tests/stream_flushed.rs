@@ -263,6 +263,24 @@ fn corked_writes_are_told_when_they_are_sent() {
     log.expect(&["corked", "uncorked", "flushed"]);
 }
 
+#[test]
+fn what_is_sent_before_a_close_in_the_same_task_is_told_as_sent() {
+    let log = Log::new();
+    let said = log.clone();
+    run(|| {
+        pair(move |stream, peer| {
+            stream.on_close(says(&said, "close"));
+            stream.cork();
+            stream.write(b"all of it");
+            tell(&stream, &said, "flushed");
+            stream.uncork();
+            stream.close();
+            drop(peer);
+        });
+    });
+    log.expect(&["flushed", "close"]);
+}
+
 #[cfg(feature = "async")]
 #[test]
 fn it_is_awaited() {

@@ -87,6 +87,8 @@ impl<S: ByteStream> Flow<S> {
 
     /// Tells all others that it came to nothing.
     pub(crate) fn fail_flushes(&self, error: &Error) {
+        // Some may have their bytes sent, and be told in the next turn, which is too late now.
+        self.tell_flushed();
         while let Some(flush) = self.next_flush(u64::MAX) {
             flush.tell(&self.core, Err(error.clone()));
         }
