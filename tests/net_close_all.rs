@@ -239,6 +239,34 @@ fn given_up_it_leaves_the_connections_open() {
     log.expect(&["cancelled"]);
 }
 
+#[test]
+fn given_up_in_an_end_handler_it_ends_no_further_connection() {
+    let log = Log::new();
+    let said = log.clone();
+    run(|| {
+        let pending: Rc<RefCell<Option<unspin::Pending>>> = Rc::default();
+        let (kept, ends) = (Rc::clone(&pending), said.clone());
+        let serve = move |stream: TcpStream| {
+            let (pending, said) = (Rc::clone(&kept), ends.clone());
+            stream.on_end(move |_| {
+                said.say("end");
+                pending.borrow().as_ref().expect("it was begun").cancel();
+            });
+            echo(stream);
+        };
+        accepted(3, serve, move |listener, peers| {
+            let request = listener.close_all(GRACE).callback(move |closed| {
+                assert!(closed.expect_err("it is given up").is_cancelled());
+                said.say("cancelled");
+                // Then they end by themselves.
+                drop(peers);
+            });
+            *pending.borrow_mut() = Some(request);
+        });
+    });
+    log.expect(&["end", "cancelled", "end", "end"]);
+}
+
 /// Answers its peer's end.
 struct Polite(Log);
 

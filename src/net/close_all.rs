@@ -116,6 +116,10 @@ impl Farewell {
                 guest.cut_off();
                 continue;
             }
+            // Whoever was told before may have given this up.
+            if self.is_given_up() {
+                return;
+            }
             let due = guest.quiet_since().unwrap_or(now).saturating_add(self.quiet);
             if due <= now {
                 guest.leave();
