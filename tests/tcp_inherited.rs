@@ -12,12 +12,13 @@ use unspin::net::{InheritedSocket, TcpListener, inherited_listeners};
 use util::net::{run, socket};
 use util::{is_child, stderr, stdout};
 
-/// Starts the test that calls it in a process of its own, with a TCP listener as descriptor 3 and
-/// a Unix listener as 4, for the process that `pid` names in the shell.
+/// Starts the test that calls it in a process of its own, with a TCP listener as descriptor 3, a
+/// Unix listener without a name as 4 and no listener as 5, for the process that `pid` names in the
+/// shell.
 fn start(test: &str, pid: &str, tcp: impl Into<OwnedFd>, unix: UnixListener) -> Child {
     let script = format!(
         "exec 3<&0 4>&1 5</dev/null 0</dev/null 1>&2; export LISTEN_PID={pid} LISTEN_FDS=3 \
-         LISTEN_FDNAMES=web:control; exec \"$0\" --exact {test} --nocapture --test-threads=1"
+         LISTEN_FDNAMES=web::null; exec \"$0\" --exact {test} --nocapture --test-threads=1"
     );
     Command::new("sh")
         .args(["-c", &script])
@@ -56,7 +57,7 @@ fn listeners_that_were_left_to_this_process_are_taken_over_once() {
     control.write_all(b"x").expect("it reads");
     answer.clear();
     control.read_to_string(&mut answer).expect("it answers");
-    assert_eq!(answer, "from control");
+    assert_eq!(answer, "from unknown");
     drop(control);
     expect_success(&child.wait_with_output().expect("it is our child"));
     assert!(path.exists(), "the path is its maker's");
@@ -67,7 +68,7 @@ fn serve_what_was_inherited() {
         let inherited = inherited_listeners().expect("they can be watched");
         assert!(inherited_listeners().expect("there is nothing to fail").is_empty());
         let names: Vec<_> = inherited.iter().map(|it| it.name.as_str()).collect();
-        assert_eq!(names, ["web", "control", "unknown"]);
+        assert_eq!(names, ["web", "unknown", "null"]);
         assert!(closed_on_exec(), "{}", open_in_a_child());
         for it in inherited {
             match it.socket {

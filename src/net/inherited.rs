@@ -76,9 +76,10 @@ pub enum InheritedSocket {
 pub fn inherited_listeners() -> Result<Vec<Inherited>> {
     let (core, at) = (current(), Location::caller());
     let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
-    let mut names = names.split(':').filter(|name| !name.is_empty());
+    // One may be empty, and the others are not moved up by it.
+    let mut names = names.split(':');
     let named = inherited::take_descriptors().into_iter().map(|descriptor| {
-        let name = names.next().unwrap_or("unknown").to_owned();
+        let name = names.next().filter(|name| !name.is_empty()).unwrap_or("unknown").to_owned();
         let socket = adopt(&core, at, descriptor);
         let in_context = |error| Error::io(format!("adopt the socket {name}"), error);
         Ok(Inherited { socket: socket.map_err(in_context)?, name })
