@@ -58,6 +58,8 @@ fn a_source_is_heard_alone() {
         let group = Ipv4Addr::new(232, 1, 1, 1);
         let (friend, stranger) = (Ipv4Addr::new(127, 0, 0, 1), Ipv4Addr::new(127, 0, 0, 2));
         socket.join_source_v4(friend, group, LOOPBACK).expect("it is a group");
+        let again = socket.join_source_v4(friend, group, LOOPBACK).expect_err("it was joined");
+        assert_eq!(again.kind(), ErrorKind::AddrNotAvailable);
         for from in [stranger, friend] {
             let sender = UdpSocket::bind((from, 0)).expect("a port is free");
             sender.set_multicast_interface_v4(LOOPBACK).expect("loopback is there");
@@ -88,6 +90,44 @@ fn a_group_of_ipv6_is_joined_and_left_once() {
         assert_eq!(twice.kind(), ErrorKind::AddrNotAvailable);
         let none = socket.join_multicast_v6(Ipv6Addr::LOCALHOST, 1).expect_err("it is no group");
         assert_eq!(none.kind(), ErrorKind::InvalidInput);
+    });
+}
+
+/// What the system lets through of an IPv6 group: its sources, in the form in which it lists them.
+fn sources_of(group: Ipv6Addr) -> Vec<String> {
+    let hex = format!("{:032x}", group.to_bits());
+    let list = std::fs::read_to_string("/proc/net/mcfilter6").expect("the system lists them");
+    let of_group = list.lines().filter(|line| line.contains(&hex));
+    of_group.filter_map(|line| Some(line.split_whitespace().nth(3)?.to_owned())).collect()
+}
+
+/// Nor can this be heard; but the system lists whom it lets through.
+#[test]
+fn a_source_of_an_ipv6_group_is_let_through_alone_until_it_is_left() {
+    run(|| {
+        let group: Ipv6Addr = "ff32::7072".parse().expect("it is an address");
+        let [one, other]: [Ipv6Addr; 2] = ["fe80::1", "fe80::2"].map(|it| it.parse().expect("one"));
+        let socket = UdpSocket::bind("[::]:0").expect("IPv6 is there");
+        for source in [one, other] {
+            socket.join_source_v6(source, group, 1).expect("it is a group");
+        }
+        let listed = |address: Ipv6Addr| format!("{:032x}", address.to_bits());
+        assert_eq!(sources_of(group), [listed(one), listed(other)]);
+        let again = socket.join_source_v6(one, group, 1).expect_err("it was joined");
+        assert_eq!(again.kind(), ErrorKind::AddrNotAvailable);
+        assert!(again.to_string().starts_with("join ff32::7072 from fe80::1: "), "{again}");
+        socket.leave_source_v6(one, group, 1).expect("it was joined");
+        assert_eq!(sources_of(group), [listed(other)]);
+        let twice = socket.leave_source_v6(one, group, 1).expect_err("it was left");
+        assert_eq!(twice.kind(), ErrorKind::AddrNotAvailable);
+        socket.leave_source_v6(other, group, 1).expect("it was joined");
+        let all = socket.leave_source_v6(other, group, 1).expect_err("it was the last");
+        assert_eq!(all.kind(), ErrorKind::InvalidInput);
+        let none = socket.join_source_v6(one, Ipv6Addr::LOCALHOST, 1).expect_err("it is no group");
+        assert_eq!(none.kind(), ErrorKind::InvalidInput);
+        socket.close();
+        let closed = socket.join_source_v6(one, group, 1).expect_err("it is closed");
+        assert_eq!(closed.kind(), ErrorKind::NotConnected);
     });
 }
 

@@ -73,6 +73,8 @@ pub(crate) struct Endpoint<S: Post> {
     watches_writable: Cell<bool>,
     /// Set while it is waited for room that the system does not tell of.
     pub(crate) again: Cell<Option<Timer>>,
+    /// How long that was the last time, in milliseconds; 0 since something was sent.
+    pub(crate) waited: Cell<u64>,
     pub(crate) activity: Activity,
     /// What was accepted is sent before the loop ends, also where the socket does not hold it.
     sending: Activity,
@@ -111,6 +113,7 @@ impl<S: Post> Endpoint<S> {
             busy: Cell::new(false),
             watches_writable: Cell::new(false),
             again: Cell::new(None),
+            waited: Cell::new(0),
             activity: Activity::default(),
             sending: Activity::default(),
             #[cfg(feature = "async")]

@@ -15,9 +15,10 @@ use crate::stream::Facts;
 use crate::sys::datagram::{self, BATCH};
 use crate::trace::{CallbackKind, Label};
 
-/// How long to wait before it is tried again to send to a receiver that is full, where nobody says
-/// when it has room.
-const AGAIN_MILLIS: u64 = 10;
+/// How long to wait, at most, before it is tried again to send to a receiver that is full, where
+/// nobody says when it has room. A receiver that works has some soon, so that the first wait is a
+/// millisecond; each further one in vain is twice as long.
+const LONGEST_WAIT: u64 = 10;
 
 /// A datagram to be sent: its bytes and its address, where the socket has no peer.
 pub(crate) type Outgoing<'a, A> = (&'a [u8], Option<A>);
@@ -128,7 +129,10 @@ impl<S: Post> Endpoint<S> {
             None => Err(ErrorKind::NotConnected.into()),
         };
         match sent {
-            Ok(count) => self.outbox.borrow_mut().sent(count, &mut self.fates.borrow_mut()),
+            Ok(count) => {
+                self.waited.set(0);
+                self.outbox.borrow_mut().sent(count, &mut self.fates.borrow_mut());
+            }
             Err(error) => match error.kind() {
                 ErrorKind::WouldBlock => self.blocked(),
                 ErrorKind::Interrupted => {}
@@ -172,8 +176,10 @@ impl<S: Post> Endpoint<S> {
                 endpoint.ready(Readiness::WRITABLE, &mut []);
             }
         }));
+        let wait = (2 * self.waited.get()).clamp(1, LONGEST_WAIT);
+        self.waited.set(wait);
         // What keeps the loop alive is what waits to be sent.
-        let timer = self.core.start_timer(self.label, AGAIN_MILLIS, body, false);
+        let timer = self.core.start_timer(self.label, wait, body, false);
         self.again.set(Some(timer));
     }
 
@@ -289,7 +295,7 @@ impl<S: Post> Endpoint<S> {
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => Ok(0),
             Err(_) if self.note_unarrived() => Ok(0),
-            sent => sent,
+            sent => sent.inspect(|_| self.waited.set(0)),
         }
     }
 }

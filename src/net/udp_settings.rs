@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use crate::error::Result;
 use crate::net::udp::UdpSocket;
 #[cfg(any(target_os = "linux", target_os = "android"))]
-use crate::sys::datagram_errors;
+use crate::sys::{datagram_errors, multicast};
 
 /// All of these fail with `NotConnected` on a closed socket, and else with what the system says.
 impl UdpSocket {
@@ -31,11 +31,13 @@ impl UdpSocket {
         self.option(&doing, |socket| socket.leave_multicast_v4(&group, &interface))
     }
 
-    /// Receives what one sender sends to an IPv4 group, and not what others do.
+    /// Receives what one sender sends to an IPv4 group, and not what others do. For several senders
+    /// it is called for each.
     ///
     /// # Errors
     ///
-    /// As [`join_multicast_v4`](UdpSocket::join_multicast_v4).
+    /// `InvalidInput` if `group` is no group; `AddrNotAvailable` if it was joined for this sender
+    /// before; `NotFound` or `AddrNotAvailable` if there is no such interface.
     pub fn join_source_v4(
         &self,
         source: Ipv4Addr,
@@ -50,7 +52,7 @@ impl UdpSocket {
     ///
     /// # Errors
     ///
-    /// As [`leave_multicast_v4`](UdpSocket::leave_multicast_v4).
+    /// `InvalidInput` or `AddrNotAvailable` if it was not joined for it on that interface.
     pub fn leave_source_v4(
         &self,
         source: Ipv4Addr,
@@ -80,6 +82,30 @@ impl UdpSocket {
     pub fn leave_multicast_v6(&self, group: Ipv6Addr, interface: u32) -> Result<()> {
         let doing = format!("leave {group}");
         self.option(&doing, |socket| socket.leave_multicast_v6(&group, interface))
+    }
+
+    /// Receives what one sender sends to an IPv6 group, and not what others do, on the interface
+    /// with this index; 0 lets the system choose. For several senders it is called for each. Linux
+    /// only: [ipv6(7)](https://man7.org/linux/man-pages/man7/ipv6.7.html), RFC 3678.
+    ///
+    /// # Errors
+    ///
+    /// As [`join_source_v4`](UdpSocket::join_source_v4).
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub fn join_source_v6(&self, source: Ipv6Addr, group: Ipv6Addr, interface: u32) -> Result<()> {
+        let doing = format!("join {group} from {source}");
+        self.with_io(&doing, |io| multicast::join_source(io, source, group, interface))
+    }
+
+    /// Leaves an IPv6 group that was joined for one sender.
+    ///
+    /// # Errors
+    ///
+    /// As [`leave_source_v4`](UdpSocket::leave_source_v4).
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub fn leave_source_v6(&self, source: Ipv6Addr, group: Ipv6Addr, interface: u32) -> Result<()> {
+        let doing = format!("leave {group} from {source}");
+        self.with_io(&doing, |io| multicast::leave_source(io, source, group, interface))
     }
 
     /// Sends to IPv4 groups through the interface that has this address.

@@ -31,7 +31,7 @@ use crate::trace::{At, CallbackKind};
 /// otherwise), what is written waits until there is room, and what is behind it waits, too: then a
 /// socket for each receiver keeps a slow one from delaying the others. `try_send` fails with
 /// `WouldBlock`. The system tells of room at the peer of a connected socket; for any other receiver
-/// it is tried again each 10 ms: connect, where much is to be sent.
+/// it is tried again after 1, 2, 4 and 8 ms and then each 10 ms: connect, where much is to be sent.
 ///
 /// **The receiver is gone.** Sending fails with `ConnectionRefused`. A connected socket has lost its
 /// peer by that, and what is sent later fails with `NotConnected`.

@@ -12,6 +12,8 @@ pub(crate) mod file;
 pub(crate) mod file_times;
 pub(crate) mod inherited;
 pub(crate) mod inotify;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) mod multicast;
 pub(crate) mod name;
 pub(crate) mod passing;
 pub(crate) mod path;
