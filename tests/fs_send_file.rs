@@ -215,6 +215,77 @@ fn an_aborted_one_leaves_the_stream_to_others_and_does_not_wait_for_its_peer() {
     assert_eq!(left.get(), Some(false));
 }
 
+/// What was accepted before the file is none of its business.
+#[test]
+fn an_aborted_one_loses_nothing_of_what_was_written_before() {
+    const BEFORE: usize = 20_000_000;
+    let (_dir, path) = file(1000);
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let address = listener.local_addr().expect("it has one");
+    let (go, wait) = std::sync::mpsc::channel();
+    let peer = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("it connects");
+        wait.recv().expect("it is told when to read");
+        let mut read = Vec::new();
+        stream.read_to_end(&mut read).expect("it ends");
+        read
+    });
+    run_real(move || {
+        TcpStream::connect(address).callback(move |stream| {
+            let stream = stream?;
+            stream.write(&bytes(BEFORE));
+            fs::open(&path).callback(move |file| {
+                let controller = AbortController::new();
+                let sending = fs::send_file(&file?, .., &stream).abort_on(controller.signal());
+                sending.callback(|sent| assert!(sent.expect_err("nobody reads").is_abort()));
+                when_it_waits(move || {
+                    stream.write(b"meanwhile");
+                    controller.abort();
+                    stream.write(b" and after");
+                    stream.end();
+                    go.send(()).expect("it waits");
+                });
+                Ok(())
+            });
+            Ok(())
+        });
+    });
+    let read = peer.join().expect("it does not panic");
+    assert_eq!(read.len(), BEFORE + 19);
+    assert!(read[..BEFORE] == bytes(BEFORE) && &read[BEFORE..] == b"meanwhile and after");
+}
+
+#[test]
+fn what_was_sent_before_a_failure_is_counted() {
+    let (dir, _) = file(0);
+    let read = serve(dir.path(), |directory, stream| {
+        stream.cork();
+        stream.write(&bytes(1000));
+        fs::send_file(&directory, .., &stream).callback(move |sent| {
+            assert_eq!(sent.expect_err("it cannot be read").kind(), ErrorKind::IsADirectory);
+            assert_eq!(stream.bytes_written(), 1000);
+            stream.write(b"after");
+            stream.end();
+        });
+    });
+    assert_eq!(read, [&bytes(1000)[..], b"after"].concat());
+}
+
+#[test]
+fn what_has_no_offsets_is_refused_with_what_to_do_instead() {
+    let (_dir, path) = place("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().expect("it runs").success());
+    let read = serve(&path, |pipe, stream| {
+        fs::send_file(&pipe, .., &stream).callback(move |sent| {
+            let error = sent.expect_err("it is a pipe");
+            assert_eq!(error.kind(), ErrorKind::NotSeekable);
+            assert!(error.to_string().contains("/pipe: it has no offsets"), "{error}");
+            stream.end();
+        });
+    });
+    assert!(read.is_empty());
+}
+
 #[test]
 fn a_peer_that_goes_away_is_an_error() {
     let (_dir, path) = file(40_000_000);

@@ -36,7 +36,8 @@ use crate::trace::{Label, Resource, ResourceKind};
 /// What was written to the stream before comes first, and what is written meanwhile comes after. A
 /// second file that is asked for meanwhile waits until that is sent, too: the stream's queue drains.
 /// [`bytes_written`](crate::net::TcpStream::bytes_written) tells how far it got. Aborting it leaves the
-/// peer with a part, and the stream free for what is written next.
+/// peer with a part, and the stream free for what is written next; what was written before is sent
+/// all the same.
 ///
 /// ```
 /// # fn main() -> unspin::Result<()> {
@@ -59,8 +60,9 @@ use crate::trace::{Label, Resource, ResourceKind};
 ///
 /// # Errors
 ///
-/// `NotConnected` if the stream is closed, `BrokenPipe` if its end was called before or the peer is
-/// gone, and what reading the file fails with. The stream stays open.
+/// `NotConnected` if the stream is closed, `BrokenPipe` if its end was called before this began (a
+/// second file begins when the first is sent) or the peer is gone, `NotSeekable` for what has no
+/// offsets, such as a pipe, and what else reading the file fails with. The stream stays open.
 #[track_caller]
 pub fn send_file<S: ByteStream>(
     file: &File,
@@ -184,14 +186,14 @@ impl<S: ByteStream> Sending<S> {
         let (from, span, stop) = (Arc::clone(&self.from), self.span.get(), self.stop.clone());
         let Some(to) = self.to.get().map(Arc::clone) else { return };
         let (sending, head) = (Rc::clone(self), self.head.take());
-        let work = move || sender::send(head, &from, span, &to, &stop);
+        let work = move || Ok(sender::send(head, &from, span, &to, &stop));
         self.core.submit(Lane::Fs, self.label, "send", work, move |_, result| {
             sending.came_back(result);
         });
     }
 
     fn came_back(self: &Rc<Self>, result: Result<Sent>) {
-        let then = result.map(|Sent { head, head_length, length, then }| {
+        let then = result.and_then(|Sent { head, head_length, length, then }| {
             self.head.set(head);
             let span = self.span.get();
             self.span.set(Span { start: span.start + length, ..span });
@@ -270,7 +272,7 @@ impl<S: ByteStream> Sending<S> {
             drop(self.core.deregister(key, &mut SourceFd(&to.as_raw_fd())));
         }
         if self.to.get().is_some() {
-            self.flow().give_back();
+            self.flow().give_back(self.head.take());
         }
     }
 }

@@ -27,7 +27,7 @@ pub(super) struct Sent {
     pub(super) head_length: u64,
     /// Of the file.
     pub(super) length: u64,
-    pub(super) then: Then,
+    pub(super) then: Result<Then>,
 }
 
 pub(super) enum Then {
@@ -45,16 +45,16 @@ pub(super) fn send(
     span: Span,
     to: &StdFile,
     stop: &Stop,
-) -> Result<Sent> {
+) -> Sent {
     let before = head.length();
-    let failed = |error| Error::io(format!("send {}", from.path.display()), error);
-    let is_full = send_head(&mut head, to).map_err(failed)?;
-    let head_length = (before - head.length()) as u64;
-    let (length, then) = match is_full {
-        true => (0, Then::Full),
-        false => send_span(from, span, to, stop).map_err(failed)?,
+    let (length, then) = match send_head(&mut head, to) {
+        Ok(false) => send_span(from, span, to, stop),
+        Ok(true) => (0, Ok(Then::Full)),
+        Err(error) => (0, Err(error)),
     };
-    Ok(Sent { head, head_length, length, then })
+    let head_length = (before - head.length()) as u64;
+    let then = then.map_err(|error| Error::io(format!("send {}", from.path.display()), error));
+    Sent { head, head_length, length, then }
 }
 
 /// Returns whether the socket is full.
@@ -76,30 +76,36 @@ fn send_head(head: &mut WriteQueue, mut to: &StdFile) -> io::Result<bool> {
     Ok(false)
 }
 
-fn send_span(from: &Inner, span: Span, to: &StdFile, stop: &Stop) -> io::Result<(u64, Then)> {
+fn send_span(from: &Inner, span: Span, to: &StdFile, stop: &Stop) -> (u64, io::Result<Then>) {
     let mut length = 0;
     while length < PIECE as u64 && !stop.is_set() {
         let left = usize::try_from(span.length() - length).unwrap_or(usize::MAX);
         if left == 0 {
-            return Ok((length, Then::Done));
+            return (length, Ok(Then::Done));
         }
         match send_once(&from.file, span.start + length, left.min(PIECE), to) {
-            Ok(0) => return Ok((length, Then::Done)),
+            Ok(0) => return (length, Ok(Then::Done)),
             Ok(sent) => length += sent as u64,
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                return Ok((length, Then::Full));
+                return (length, Ok(Then::Full));
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+            Err(error) => return (length, Err(error)),
         }
     }
-    Ok((length, Then::More))
+    (length, Ok(Then::More))
 }
 
 fn send_once(from: &StdFile, offset: u64, length: usize, to: &StdFile) -> io::Result<usize> {
     held_back(|| match send_file::send(from, offset, length, to) {
         Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => {
             read_and_write(from, offset, length, to)
+        }
+        // What the socket does not take could not be read again.
+        Err(error) if error.kind() == ErrorKind::NotSeekable => {
+            let message =
+                "it has no offsets, as a pipe: read it with a `read_stream`, and `pipe` that";
+            Err(io::Error::new(ErrorKind::NotSeekable, message))
         }
         other => other,
     })

@@ -47,6 +47,19 @@ impl WriteQueue {
         self.chunks.push_back(bytes);
     }
 
+    /// Queues all that another one has.
+    pub(crate) fn append(&mut self, mut later: WriteQueue) {
+        if self.length == 0 {
+            *self = later;
+            return;
+        }
+        if let Some(first) = later.chunks.front_mut() {
+            first.drain(..later.sent);
+        }
+        self.length += later.length;
+        self.chunks.append(&mut later.chunks);
+    }
+
     /// Lets `send` have the front of the queue, as one slice or as many.
     pub(crate) fn with_front<T>(&self, send: impl FnOnce(Front<'_>) -> T) -> T {
         let first = self.chunks.front().map_or(&[][..], |chunk| &chunk[self.sent..]);

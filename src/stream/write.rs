@@ -286,11 +286,14 @@ impl<S: ByteStream> Flow<S> {
         queue
     }
 
-    pub(crate) fn give_back(self: &Rc<Self>) {
+    /// What was in the queue and is not sent comes before what was written since.
+    pub(crate) fn give_back(self: &Rc<Self>, unsent: WriteQueue) {
         self.state.clear(Facts::LENT);
         if self.state.is(Facts::CLOSED) {
             return;
         }
+        let later = self.queue.replace(unsent);
+        self.queue.borrow_mut().append(later);
         self.queue_changed();
         self.update_activity();
         // Whoever waits for the queue waits for this, too.
