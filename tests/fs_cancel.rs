@@ -9,7 +9,7 @@ use std::io::Write;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
 
@@ -117,6 +117,8 @@ fn what_has_not_begun_is_cancelled_whatever_it_is_and_never_happens() {
 /// Writes into a named pipe for as long as this lives: what reads it would never come to the end.
 struct Spring {
     dry: Arc<AtomicBool>,
+    /// Bytes that it has written.
+    poured: Arc<AtomicUsize>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
@@ -126,14 +128,16 @@ impl Spring {
         assert!(status.expect("it can be run").success());
         let mut pipe = OpenOptions::new().read(true).write(true).open(path).expect("a pipe");
         let dry = Arc::new(AtomicBool::new(false));
-        let seen = Arc::clone(&dry);
+        let poured = Arc::new(AtomicUsize::new(0));
+        let (seen, counted) = (Arc::clone(&dry), Arc::clone(&poured));
         let thread = thread::spawn(move || {
             while !seen.load(Ordering::Relaxed) {
                 pipe.write_all(&[1; 4096]).expect("it reads itself");
+                counted.fetch_add(4096, Ordering::Relaxed);
                 thread::yield_now();
             }
         });
-        Spring { dry, thread: Some(thread) }
+        Spring { dry, poured, thread: Some(thread) }
     }
 }
 
@@ -165,14 +169,32 @@ fn ends_when_aborted<T: 'static>(request: impl FnOnce(&Path) -> Request<T> + 'st
             said.say("aborted");
         });
     });
+    assert!(spring.poured.load(Ordering::Relaxed) < LONG / 2, "it went on");
     drop(spring);
     log.expect(&["aborted", "free"]);
 }
+
+/// What has an end all the same is longer than this.
+const LONG: usize = 1 << 30;
 
 #[test]
 fn a_long_read_ends_halfway_when_it_is_aborted() {
     ends_when_aborted(|path| fs::read(path));
     ends_when_aborted(|path| fs::read_to_string(path));
+    ends_when_aborted(|path| {
+        let pipe = std::fs::File::open(path).expect("it has a writer");
+        File::from_std(pipe, path).read_at(0, LONG)
+    });
+}
+
+#[test]
+fn a_long_copy_ends_halfway_when_it_is_aborted() {
+    ends_when_aborted(|path| {
+        let sparse = path.with_file_name("sparse");
+        let created = std::fs::File::create(&sparse).expect("it is created");
+        created.set_len(1 << 40).expect("it takes no room");
+        fs::copy(sparse, "/dev/null")
+    });
 }
 
 #[cfg(feature = "async")]

@@ -3,13 +3,16 @@
 mod util;
 
 use std::fs::Permissions;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::mpsc::channel;
 
 use unspin::fs::{self, CopyOptions, Reflink};
-use unspin::{Request, Result};
+use unspin::{Request, Result, spawn_blocking};
 use util::files::{ok, place, result_of};
+use util::run_real;
 
 fn pair() -> (tempfile::TempDir, PathBuf, PathBuf) {
     let (dir, from) = place("from");
@@ -64,6 +67,35 @@ fn what_is_no_file_is_not_copied() {
     assert!(!to.exists(), "nothing was created for it");
     ok(|| fs::write(&from, "text"));
     fails(ErrorKind::IsADirectory, || fs::copy(&from, dir.path()));
+}
+
+#[test]
+fn a_pipe_that_is_full_is_waited_for() {
+    let (dir, from, _) = pair();
+    let bytes: Vec<u8> = (0..1_000_000_u32).map(|n| (n % 251) as u8).collect();
+    std::fs::write(&from, &bytes).expect("it is written");
+    let pipe = dir.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("it can be run").success());
+    // For both, so that opening it does not wait. What is in it fills it: the copy must wait.
+    let mut options = std::fs::OpenOptions::new();
+    let mut reader = options.read(true).write(true).open(&pipe).expect("it opens");
+    reader.write_all(&[0; 65_536]).expect("a pipe has room for that");
+    let (begun, begins) = channel();
+    let reading = std::thread::spawn(move || {
+        begins.recv().expect("it begins");
+        let mut read = vec![0; 65_536 + 1_000_000];
+        reader.read_exact(&mut read).expect("all of it comes");
+        read
+    });
+    run_real(move || {
+        fs::copy(&from, &pipe).callback(|copied| {
+            assert_eq!(copied?, 1_000_000);
+            Ok(())
+        });
+        // Behind it on the pool, and on another thread.
+        spawn_blocking(move || begun.send(())).callback(drop);
+    });
+    assert!(reading.join().expect("it does not panic")[65_536..] == bytes);
 }
 
 #[test]

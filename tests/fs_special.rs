@@ -122,6 +122,17 @@ fn a_length_that_no_memory_has_is_an_error() {
 }
 
 #[test]
+fn a_length_that_is_a_wish_costs_what_there_is() {
+    let file = ok(|| fs::open("Cargo.toml"));
+    let length = std::fs::metadata("Cargo.toml").expect("it is there").len();
+    assert_eq!(ok(|| file.read_at(0, 1 << 30)).len() as u64, length);
+    let status = std::fs::read_to_string("/proc/self/status").expect("every Linux has it");
+    let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("it has it");
+    let kib: u64 = most.trim().trim_end_matches(" kB").parse().expect("a number");
+    assert!(kib < 512 * 1024, "{kib} KiB were touched");
+}
+
+#[test]
 fn a_name_need_not_be_text() {
     let (dir, _) = place("file");
     let name = CString::new([0xff, 0xfe, b'a']).expect("no zero");

@@ -124,7 +124,7 @@ impl CopyOptions {
         options.write(true).mode(about.permissions().mode() & 0o777);
         match options.clone().create_new(true).open(to) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists && !self.exclusive => {
-                Ok((options.create(true).open(to)?, false))
+                Ok((opening::ready(options.create(true).open(to)?)?, false))
             }
             opened => Ok((opened?, true)),
         }

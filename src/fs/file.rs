@@ -13,9 +13,9 @@ use crate::error::{Error, Result};
 use crate::fs::attributes::FileTimes;
 #[cfg(feature = "async")]
 use crate::fs::file_futures::Cursor;
-use crate::fs::vectored;
+use crate::fs::{vectored, whole};
 use crate::pool::Lane;
-use crate::request::Request;
+use crate::request::{Request, Stop};
 use crate::sys;
 use crate::trace::At;
 
@@ -60,13 +60,17 @@ pub(super) struct Inner {
 
 impl File {
     /// Reads up to `length` bytes at `offset`: fewer only at the end of the file, none behind it.
+    /// Where the request is [aborted](Request::abort_on), reading ends within a few megabytes.
     ///
     /// # Errors
     ///
     /// As [`std::fs::File`]'s reads. What was read before an error is lost.
     #[track_caller]
     pub fn read_at(&self, offset: u64, length: usize) -> Request<Vec<u8>> {
-        self.job(Location::caller(), "read", move |file| read_at(file, offset, length))
+        let inner = Arc::clone(&self.inner);
+        Request::stoppable_job(Location::caller(), Lane::Fs, "read", move |stop| {
+            inner.run("read", |file| read_at(file, offset, length, stop))
+        })
     }
 
     /// Writes all of `contents` at `offset`.
@@ -253,10 +257,14 @@ impl File {
         work: impl FnOnce(&fs::File) -> io::Result<T> + Send + 'static,
     ) -> Request<T> {
         let inner = Arc::clone(&self.inner);
-        Request::job(at, Lane::Fs, verb, move || -> Result<T> {
-            work(&inner.file)
-                .map_err(|error| Error::io(format!("{verb} {}", inner.path.display()), error))
-        })
+        Request::job(at, Lane::Fs, verb, move || inner.run(verb, work))
+    }
+}
+
+impl Inner {
+    fn run<T>(&self, verb: &str, work: impl FnOnce(&fs::File) -> io::Result<T>) -> Result<T> {
+        work(&self.file)
+            .map_err(|error| Error::io(format!("{verb} {}", self.path.display()), error))
     }
 }
 
@@ -273,13 +281,17 @@ impl AsFd for File {
     }
 }
 
-fn read_at(file: &fs::File, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+fn read_at(file: &fs::File, offset: u64, length: usize, stop: &Stop) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    // The length is the caller's: it may be a wish, and be more than there is of the file.
+    // The length is the caller's: it may be a wish, and be more than there is of the file. Memory
+    // that is reserved costs nothing before it is filled.
     bytes.try_reserve_exact(length)?;
-    bytes.resize(length, 0);
     let mut filled = 0;
     while filled < length {
+        stop.check()?;
+        if filled == bytes.len() {
+            bytes.resize(length.min(filled + whole::PIECE), 0);
+        }
         match read_once(file, &mut bytes[filled..], offset + filled as u64) {
             Ok(0) => break,
             Ok(read) => filled += read,

@@ -8,7 +8,7 @@ use crate::request::Stop;
 use crate::sys::file;
 
 /// What is read between two looks at whether the bytes are still wanted: some hundred microseconds.
-const PIECE: usize = 4 << 20;
+pub(super) const PIECE: usize = 4 << 20;
 
 /// How much more room an unexpectedly long file gets at least: those of `/proc` have no length, and
 /// some of them give all they have to the first read, or as much of it as there is room for.
