@@ -17,7 +17,6 @@ fn main() -> unspin::Result<()> {
         let raw = terminal.raw_mode()?;
         raw.enable(Feature::BracketedPaste)?;
         raw.enable(Feature::FocusEvents)?;
-        println!("a window of {}: press a key, or q to end", terminal.size()?);
 
         let sizes = terminal.watch_size()?;
         sizes.on_resize(|_, size| println!("the window has {size} now"));
@@ -30,6 +29,7 @@ fn main() -> unspin::Result<()> {
             }
             show(&input);
         });
+        println!("a window of {}: press a key, or q to end", terminal.size()?);
         Ok(())
     })
 }

@@ -70,8 +70,13 @@ impl Pty {
     pub fn run_with(self, test: &str, change: impl FnOnce(&mut Command)) -> Session {
         let mut command = super::child(test);
         change(&mut command);
+        self.start(command)
+    }
+
+    /// Runs a command in a process whose terminal this is, and its standard streams.
+    pub fn start(self, mut command: Command) -> Session {
         self.give_to(&mut command);
-        let child = command.spawn().expect("a test binary can be run");
+        let child = command.spawn().expect("it can be run");
         // The command has the slave: while somebody has it, the terminal is not hung up.
         drop(command);
         Session { master: Some(self.master), child, printed: String::new() }
