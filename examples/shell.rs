@@ -1,6 +1,7 @@
 //! Runs a command, and writes each line of its output with the time that had passed: `-- 'COMMAND'`.
 //!
-//! It exits with the command's code. Ctrl-C is the command's, too, which decides what comes of it.
+//! It exits with the command's code. Ctrl-C is passed on to the command and all that it has started,
+//! which decide what comes of it.
 
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
@@ -16,8 +17,9 @@ fn main() -> unspin::Result<()> {
         unspin::exit(2);
     };
     unspin::run(|| {
-        let child =
-            process::shell(command).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        // In a session of its own the terminal does not send it what is passed on to it anyway.
+        let child = process::shell(command).detached(true);
+        let child = child.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let began = unspin::now();
         if let Some(stdout) = child.stdout() {
             stamp(&stdout, began, |line| std::io::stdout().write_all(line));
@@ -35,13 +37,13 @@ fn main() -> unspin::Result<()> {
     })
 }
 
-/// The terminal sends Ctrl-C to the command itself, as it is of the same group; `kill` does not.
 fn pass_on(child: &process::Child) -> unspin::Result<()> {
-    let watcher = signal::watch([Signal::INTERRUPT, Signal::TERMINATE])?;
+    let watcher =
+        signal::watch([Signal::INTERRUPT, Signal::QUIT, Signal::HANGUP, Signal::TERMINATE])?;
     let child = child.clone();
     watcher.unref().on_signal(move |_, signal| {
         // Nobody is left to get it: the end is about to be told.
-        let _ = child.signal(signal);
+        let _ = child.signal_group(signal);
     });
     Ok(())
 }

@@ -5,7 +5,7 @@ mod example;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{TcpStream, UdpSocket};
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -377,4 +377,30 @@ fn shell_passes_signals_on_and_lets_the_command_decide() {
     signal::kill(shell.id(), Signal::INTERRUPT).expect("it runs");
     assert!(lines.next().expect("a line").expect("it is text").ends_with("caught"));
     assert_eq!(shell.wait().expect("it ends").code(), Some(5));
+}
+
+#[test]
+fn shell_gives_its_command_a_ctrl_c_once() {
+    let command = "trap 'echo caught' INT; trap 'echo direct' CONT; trap 'exit 6' TERM; echo ready; \
+                   while :; do sleep 0.01; done";
+    let mut shell = Command::new(binary("shell"))
+        .arg(command)
+        .stdout(Stdio::piped())
+        .process_group(0)
+        .spawn()
+        .expect("it can be run");
+    let mut lines = BufReader::new(shell.stdout.take().expect("it is a pipe")).lines();
+    let mut line = move || lines.next().map(|line| line.expect("it is text"));
+    assert!(line().is_some_and(|line| line.ends_with("ready")));
+    // To the whole group, as a terminal sends them. The first is not passed on: who got it would
+    // get the second twice.
+    for name in ["CONT", "INT"] {
+        let group = format!("-{}", shell.id());
+        let sent = Command::new("kill").args(["-s", name, "--", &group]).status();
+        assert!(sent.expect("it can be run").success());
+    }
+    assert!(line().is_some_and(|line| line.ends_with("caught")));
+    signal::kill(shell.id(), Signal::TERMINATE).expect("it runs");
+    assert_eq!(line(), None);
+    assert_eq!(shell.wait().expect("it ends").code(), Some(6));
 }

@@ -291,6 +291,52 @@ fn a_busy_thread_beside_changes_nothing() {
 }
 
 #[test]
+fn of_thousands_that_end_at_once_none_is_missed() {
+    let count = Rc::new(Cell::new(0));
+    let seen = Rc::clone(&count);
+    run(move || {
+        beside(|| {
+            // Signals that are somebody else's, all the while.
+            for _ in 0..200 {
+                assert!(StdCommand::new("true").status().expect("it runs").success());
+            }
+        });
+        (0..8).for_each(|_| one_after_the_other(250, &seen));
+    });
+    assert_eq!(count.get(), 2000);
+}
+
+fn one_after_the_other(left: u32, count: &Rc<Cell<u32>>) {
+    if left == 0 {
+        return;
+    }
+    let count = Rc::clone(count);
+    Command::new("true").status().callback(move |status| {
+        assert!(status.expect("it runs").success());
+        count.set(count.get() + 1);
+        one_after_the_other(left - 1, &count);
+    });
+}
+
+#[test]
+fn loops_of_several_threads_hear_of_their_own_children() {
+    let threads = (0..4).map(|thread| {
+        std::thread::spawn(move || {
+            run(|| {
+                for _ in 0..25 {
+                    let child = process::shell(format!("exit {thread}")).status();
+                    child.callback(move |status| {
+                        assert_eq!(status.expect("it is ours").code(), Some(thread));
+                    });
+                }
+            });
+        })
+    });
+    let threads: Vec<_> = threads.collect();
+    threads.into_iter().for_each(|thread| thread.join().expect("its loop has ended well"));
+}
+
+#[test]
 fn all_of_this_is_so_where_ends_are_told_by_signals() {
     util::again_without_pidfd("all_of_this_is_so_where_ends_are_told_by_signals");
 }

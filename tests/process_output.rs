@@ -50,6 +50,20 @@ fn ten_million_bytes_go_through_a_program_and_come_back_whole() {
 }
 
 #[test]
+fn an_input_and_an_output_of_64_mib_do_not_wait_for_each_other() {
+    const LENGTH: usize = 64 * 1024 * 1024;
+    let all = pattern(LENGTH);
+    let expected = all.clone();
+    run(|| {
+        let cat = Command::new("cat").input(all).max_output(LENGTH);
+        cat.output().callback(move |output| {
+            assert!(output?.stdout == expected);
+            Ok(())
+        });
+    });
+}
+
+#[test]
 fn both_streams_are_read_at_the_same_time() {
     let command = "head -c 1000000 /dev/zero >&2; head -c 1000000 /dev/zero";
     run(|| {

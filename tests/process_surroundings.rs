@@ -52,6 +52,21 @@ fn a_program_is_looked_for_in_the_childs_path_and_directory() {
 }
 
 #[test]
+fn a_script_without_a_first_line_that_says_so_is_the_shells() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let script = folder.path().join("greet");
+    std::fs::write(&script, "echo \"$0\" says \"$1\" and \"$2\"\n").expect("it can be written");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&script, mode).expect("it is ours");
+    let expected = format!("{} says a b and", script.display());
+    assert_eq!(output_of(Command::new(&script).args(["a b", ""])), expected);
+    let path = format!("/no/such/place:{}:/usr/bin:/bin", folder.path().display());
+    assert_eq!(output_of(Command::new("greet").env("PATH", path).arg("a b")), expected);
+    let named = Command::new("./greet").argv0("somebody").cwd(folder.path()).arg("x");
+    assert_eq!(output_of(named), "./greet says x and");
+}
+
+#[test]
 fn nothing_is_open_but_what_was_named() {
     let leaky = File::open("Cargo.toml").expect("it is here");
     // A descriptor that some library has left open for all children.

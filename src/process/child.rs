@@ -166,6 +166,22 @@ impl Child {
         self.running.send(signal)
     }
 
+    /// Sends a signal to the child's process group: to the child and all that it has started, where
+    /// that has not left the group. It must lead one, by [`detached`](crate::process::Command::detached)
+    /// or [`stop_group`](crate::process::Command::stop_group).
+    ///
+    /// Also what it has left behind is reached, until [`on_close`](Child::on_close): so long its
+    /// status is not taken from the system, and its number, which is the group's, is given to nobody
+    /// else.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` if it leads no group, or there is no such signal; `NotFound` once it is
+    /// closed; `PermissionDenied` if all of the group runs as another user.
+    pub fn signal_group(&self, signal: Signal) -> Result<()> {
+        self.running.send_to_group(signal)
+    }
+
     /// Lets the loop end although the child runs.
     pub fn unref(&self) -> &Child {
         self.running.set_referenced(false);
@@ -187,9 +203,9 @@ impl Child {
 impl Drop for Child {
     fn drop(&mut self) {
         let is_last = Rc::strong_count(&self.pipes) == 1;
-        if is_last && self.running.kills_on_drop && self.running.outcome().is_none() {
-            // It fails only if there is nothing left to kill.
-            let _ = self.kill();
+        let is_left = self.running.outcome().is_none() || self.running.stop.group;
+        if is_last && self.running.kills_on_drop && is_left {
+            self.running.send_stop(Signal::KILL);
         }
     }
 }

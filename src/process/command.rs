@@ -61,6 +61,7 @@ pub struct Command {
     pub(super) timeout: Option<Duration>,
     pub(super) abort: Option<AbortSignal>,
     pub(super) stop_signal: Signal,
+    pub(super) stop_group: bool,
     pub(super) grace: Duration,
     pub(super) input: Option<Vec<u8>>,
     pub(super) max_output: usize,
@@ -86,6 +87,7 @@ impl Command {
             timeout: None,
             abort: None,
             stop_signal: Signal::TERMINATE,
+            stop_group: false,
             grace: GRACE,
             input: None,
             max_output: MAX_OUTPUT,
@@ -211,6 +213,33 @@ impl Command {
         self
     }
 
+    /// Whether what stops the child stops all that it has started as well: limits, an abort,
+    /// [`kill_on_drop`](Command::kill_on_drop), giving up a request. Default: no, the child alone.
+    ///
+    /// It is started as the leader of a process group of its own for that, unless it is
+    /// [`detached`](Command::detached) and leads one anyway. A Ctrl-C in our terminal does not reach
+    /// that group, and one that reads from the terminal is stopped by it. The group is asked to end
+    /// as one; when the child itself is gone, what is left of it is killed. Not reached is who has
+    /// left the group, as a program that makes itself a daemon.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// # fn main() -> unspin::Result<()> {
+    /// unspin::run(|| {
+    ///     let pipeline = unspin::process::shell("sleep 100 | cat").stop_group(true);
+    ///     pipeline.timeout(Duration::from_millis(10)).status().callback(|status| {
+    ///         // Neither of the two runs any more.
+    ///         assert_eq!(status.unwrap_err().kind(), std::io::ErrorKind::TimedOut);
+    ///     });
+    /// })
+    /// # }
+    /// ```
+    pub fn stop_group(mut self, group: bool) -> Command {
+        self.stop_group = group;
+        self
+    }
+
     /// How long a child that was asked to end has for it, before it is killed. Default: 5 s.
     pub fn grace(mut self, grace: Duration) -> Command {
         self.grace = grace;
@@ -253,9 +282,10 @@ impl Command {
     ///
     /// # Errors
     ///
-    /// `NotFound` if there is no such program, or no such directory to work in; `PermissionDenied`
-    /// if it may not be run, or the user may not be changed; `InvalidInput` for a zero byte in an
-    /// argument; `WouldBlock` at the limit of processes; what else the system says; the signal's
+    /// `NotFound` if there is no such program, not the interpreter that it names, or no such directory
+    /// to work in; `NotADirectory` if that is none; `PermissionDenied` if the program may not be run
+    /// or is a directory, or the user may not be changed; `InvalidInput` for a program without a name
+    /// and for a zero byte in what it is given; `ArgumentListTooLong`; `WouldBlock` at the limit of processes; what else the system says; the signal's
     /// reason if it is aborted already, for which [`is_abort`](crate::Error::is_abort) holds. There
     /// is no child then, and nothing else will be told.
     ///

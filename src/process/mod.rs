@@ -20,9 +20,11 @@
 //!   is told at once.
 //! * A child gets 0, 1, 2 and the descriptors that are named, and no others; no signal is blocked or
 //!   ignored for it.
+//! * A script without `#!` is run by `/bin/sh`, as `execvp` does.
 //! * Children are waited for one by one (`waitpid` of each), by a descriptor of the process on
-//!   Linux 5.3 and later: other children of the process are left alone. Before that, or where the
-//!   environment of this process has `UNSPIN_PIDFD=0`, by `SIGCHLD`.
+//!   Linux 5.3 and later: other children of the process are left alone. Before that, where such a
+//!   descriptor is forbidden, or where the environment of this process has `UNSPIN_PIDFD=0`, by
+//!   `SIGCHLD`.
 //! * A program that waits for a child makes no system call.
 //! * When the loop ends, its children go on.
 //!

@@ -43,7 +43,10 @@ impl Ear {
         Ear { fd, watch: None }
     }
 
-    pub(super) fn of_signals(watch: Watch) -> io::Result<Ear> {
+    /// To be there before the child is, whose end it could miss: what rang since is told when it is
+    /// registered.
+    pub(super) fn of_signals() -> io::Result<Ear> {
+        let watch = Watch::new(libc::SIGCHLD)?;
         Ok(Ear { fd: watch.ear()?, watch: Some(watch) })
     }
 }
@@ -58,8 +61,11 @@ pub(super) struct Running {
     ear: RefCell<Option<Ear>>,
     activity: Activity,
     unreferenced: Cell<bool>,
-    /// Filled when it is reaped; until then nobody else can get its number.
+    /// Filled when it has ended. Until it is reaped nobody else can get its number.
     outcome: OnceCell<Result<ExitStatus>>,
+    /// It leads a process group, which has its number for as long as it is not reaped.
+    leads_group: bool,
+    reaped: Cell<bool>,
     told: Cell<bool>,
     closed: Cell<bool>,
     open_pipes: Cell<usize>,
@@ -105,6 +111,8 @@ impl Running {
             activity: Activity::default(),
             unreferenced: Cell::new(false),
             outcome: OnceCell::new(),
+            leads_group: command.detached || command.stop_group,
+            reaped: Cell::new(false),
             told: Cell::new(false),
             closed: Cell::new(false),
             open_pipes: Cell::new(0),
@@ -114,7 +122,7 @@ impl Running {
             waiting: RefCell::default(),
             waited: Cell::new(0),
             collecting: RefCell::default(),
-            stop: Stop::new(command.stop_signal, command.grace),
+            stop: Stop::new(command.stop_signal, command.stop_group, command.grace),
             kills_on_drop: command.kill_on_drop,
         });
         event::resource("open", NAME, key.to_word(), label);
@@ -141,20 +149,23 @@ impl Running {
         self.outcome.get().cloned()
     }
 
-    /// Takes its status from the system, if it has ended. Returns whether that is known now.
-    fn reap(&self) -> bool {
+    /// Asks the system for its status. Returns whether it is known now.
+    fn has_ended(&self) -> bool {
         if self.outcome.get().is_some() {
             return true;
         }
-        let outcome = match process::try_wait(self.pid as libc::pid_t) {
+        let pid = self.pid as libc::pid_t;
+        // A leader is reaped when it is closed: until then its group can be signalled.
+        let status = if self.leads_group { process::peek(pid) } else { process::try_wait(pid) };
+        let outcome = match status {
             Ok(None) => return false,
             Ok(Some(status)) => Ok(ExitStatus::from_raw(status)),
             Err(error) => Err(taken_away(&self.program, error)),
         };
         // It is empty: that was asked first.
         let _ = self.outcome.set(outcome);
-        // Whoever has its output open still is under the same limits.
-        if self.collecting.borrow().is_none() {
+        // What it has left behind is under the same limits.
+        if !self.outlasts_its_end() {
             self.stop.disarm();
         }
         true
@@ -162,15 +173,24 @@ impl Running {
 
     /// The same from inside of user code: what follows is told in the next turn.
     pub(super) fn reap_now(self: &Rc<Self>) -> Option<Result<ExitStatus>> {
-        if self.outcome.get().is_none() && self.reap() {
+        if self.outcome.get().is_none() && self.has_ended() {
             let running = Rc::clone(self);
             self.core.defer(self.label, move |_| running.tell_exit());
         }
         self.outcome()
     }
 
+    /// Gives the number of a leader back.
+    fn reap_leader(&self) {
+        let has_ended = matches!(self.outcome.get(), Some(Ok(_)));
+        if self.leads_group && has_ended && !self.reaped.replace(true) {
+            // It has ended: this does not fail.
+            let _ = process::try_wait(self.pid as libc::pid_t);
+        }
+    }
+
     fn look(self: &Rc<Self>) {
-        if self.reap() {
+        if self.has_ended() {
             self.tell_exit();
         }
     }
@@ -191,10 +211,8 @@ impl Running {
         for (_, complete) in self.waiting.take() {
             complete(&self.core, self.outcome.get().cloned().unwrap_or_else(|| unreachable!()));
         }
-        // What was stopped is not asked for the rest of its output.
-        let collecting = self.collecting.borrow().clone().filter(|_| self.stop.reason().is_some());
-        if let Some(collecting) = collecting {
-            collecting.give_up();
+        if self.stop.reason().is_some() {
+            self.give_up_rest();
         }
         self.close_if_all_is_over();
         drop(held);
@@ -229,6 +247,7 @@ impl Running {
             self.emit(&self.on_close, CallbackKind::Close, *status);
         }
         self.stop.disarm();
+        self.reap_leader();
         if let Some(collecting) = self.collecting.take() {
             collecting.finish(&self.core, self.outcome());
         }
@@ -249,6 +268,22 @@ impl Running {
                 _ => error,
             };
             Error::io(format!("send {signal} to {} ({})", self.program, self.pid), error)
+        })
+    }
+
+    pub(super) fn send_to_group(&self, signal: Signal) -> Result<()> {
+        let is_gone = self.reaped.get() || matches!(self.outcome.get(), Some(Err(_)));
+        let sent = match () {
+            () if !self.leads_group => Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "it leads none; `detached` and `stop_group` start it as the leader of one",
+            )),
+            () if is_gone => Err(io::Error::new(io::ErrorKind::NotFound, "it is closed")),
+            () => crate::sys::signal::kill(-(self.pid as libc::pid_t), signal.as_raw()),
+        };
+        sent.map_err(|error| {
+            let group = format!("the group of {} ({})", self.program, self.pid);
+            Error::io(format!("send {signal} to {group}"), error)
         })
     }
 
@@ -302,6 +337,12 @@ fn taken_away(program: &str, error: io::Error) -> Error {
     Error::io(format!("wait for {program}"), error)
 }
 
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.reap_leader();
+    }
+}
+
 impl Source for Running {
     /// Ends of children come last in Poll: what they wrote is read before.
     fn ready(self: Rc<Self>, _: Readiness, _: &mut [u8]) {
@@ -321,7 +362,7 @@ impl Source for Running {
 
     /// It goes on without us; one that has ended already is not left a zombie.
     fn abandon(&self) {
-        self.reap();
+        self.has_ended();
         self.stop.disarm();
         let handlers = (self.on_exit.retire(), self.on_close.retire(), self.waiting.take());
         drop((self.shut(), handlers, self.collecting.take()));

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::ffi::{CString, OsStr, OsString};
+use std::fs;
 use std::io::{self, ErrorKind};
 use std::mem;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::PermissionsExt;
 use std::sync::OnceLock;
 
 use crate::error::{Error, Result};
@@ -14,7 +16,7 @@ use crate::process::child::Child;
 use crate::process::command::Command;
 use crate::process::running::{Ear, Running};
 use crate::process::stdio::Arranged;
-use crate::sys::signal::Watch;
+use crate::sys::process;
 use crate::sys::spawn::{self, Failure, Plan, Step};
 use crate::trace::Label;
 
@@ -36,38 +38,56 @@ pub(super) fn start(core: &Loop, label: Label, mut command: Command) -> Result<C
     let mut plan = plan(&command).map_err(in_context)?;
     plan.descriptors = mem::take(&mut arranged.descriptors);
 
-    // Before there is a child whose end could be missed.
-    let watch = if uses_pidfd() { None } else { Some(watch().map_err(in_context)?) };
-    let spawned = spawn::spawn(&plan, watch.is_none())
-        .map_err(|failure| in_context(explained(failure, &command)))?;
-    let ear = match spawned.pidfd {
-        Some(pidfd) => Ok(Ear::of_pidfd(pidfd)),
-        None => watch.map_or_else(self::watch, Ok).and_then(Ear::of_signals),
-    };
+    let ear = if uses_pidfd() { None } else { Some(Ear::of_signals().map_err(in_context)?) };
+    let spawned = spawn::spawn(&plan, ear.is_none())
+        .map_err(|failure| in_context(explained(failure, &command, &plan.candidates)))?;
+    let ear = spawned.pidfd.map(Ear::of_pidfd).or(ear).ok_or(ErrorKind::Unsupported.into());
     let running = Running::attach(core, label, &command, program, spawned.pid, ear)?;
     Ok(Child::new(running, arranged.pipes))
-}
-
-fn watch() -> io::Result<Watch> {
-    Watch::new(libc::SIGCHLD)
 }
 
 /// Kernels before 5.3 have none; the way for those can be asked for, so that it is tried.
 fn uses_pidfd() -> bool {
     static USES: OnceLock<bool> = OnceLock::new();
-    *USES.get_or_init(|| env::var_os("UNSPIN_PIDFD").is_none_or(|value| value != "0"))
+    *USES.get_or_init(|| {
+        env::var_os("UNSPIN_PIDFD").is_none_or(|value| value != "0") && process::has_pidfd()
+    })
 }
 
 /// Says which step it was, where it was not the program itself.
-fn explained(Failure { step, error }: Failure, command: &Command) -> io::Error {
+fn explained(
+    Failure { step, error }: Failure,
+    command: &Command,
+    candidates: &[CString],
+) -> io::Error {
     let what = match step {
-        Step::Child | Step::Program => return error,
-        Step::Session => "begin a session".to_owned(),
+        Step::Child => return error,
+        Step::Program => return unfit(error, command, candidates),
+        Step::Session => "begin a session or a group".to_owned(),
         Step::Descriptors => "arrange its descriptors".to_owned(),
         Step::Directory => {
             format!("in {}", command.directory.clone().unwrap_or_default().display())
         }
         Step::User => "change the user".to_owned(),
+    };
+    io::Error::new(error.kind(), format!("{what}: {error}"))
+}
+
+/// Says why what is there cannot be run, which the system's word for it leaves open.
+fn unfit(error: io::Error, command: &Command, candidates: &[CString]) -> io::Error {
+    let folder = command.directory.clone().unwrap_or_default();
+    let found = candidates.iter().find_map(|path| {
+        let path = folder.join(OsStr::from_bytes(path.as_bytes()));
+        fs::metadata(&path).ok()
+    });
+    let Some(found) = found else { return error };
+    let what = match error.kind() {
+        ErrorKind::NotFound => "the interpreter or loader that it asks for is missing",
+        ErrorKind::PermissionDenied if found.is_dir() => "it is a directory",
+        ErrorKind::PermissionDenied if found.permissions().mode() & 0o111 == 0 => {
+            "it is not marked as executable"
+        }
+        _ => return error,
     };
     io::Error::new(error.kind(), format!("{what}: {error}"))
 }
@@ -79,13 +99,20 @@ fn plan(command: &Command) -> io::Result<Plan> {
     let arguments = std::iter::once(argv0).chain(&command.arguments);
     Ok(Plan {
         candidates: candidates(&command.program, path)?,
-        arguments: arguments.map(|argument| c_string(argument)).collect::<io::Result<_>>()?,
+        arguments: arguments
+            .map(|argument| c_string(argument, "an argument"))
+            .collect::<io::Result<_>>()?,
         environment: environment.iter().map(variable).collect::<io::Result<_>>()?,
-        directory: command.directory.as_ref().map(|path| c_string(path.as_os_str())).transpose()?,
+        directory: command
+            .directory
+            .as_ref()
+            .map(|path| c_string(path.as_os_str(), "the directory"))
+            .transpose()?,
         uid: command.uid,
         gid: command.gid,
         groups: command.groups.clone(),
         new_session: command.detached,
+        new_group: command.stop_group,
         descriptors: Vec::new(),
     })
 }
@@ -103,22 +130,24 @@ fn environment(command: &Command) -> BTreeMap<OsString, OsString> {
 }
 
 fn variable((name, value): (&OsString, &OsString)) -> io::Result<CString> {
-    c_string(&OsString::from_vec([name.as_bytes(), b"=", value.as_bytes()].concat()))
+    let both = OsString::from_vec([name.as_bytes(), b"=", value.as_bytes()].concat());
+    c_string(&both, &format!("the variable {}", name.to_string_lossy()))
 }
 
 /// The paths at which a program may be.
 fn candidates(program: &OsStr, path: &OsStr) -> io::Result<Vec<CString>> {
     let name = program.as_bytes();
     if name.is_empty() {
-        return Err(ErrorKind::NotFound.into());
+        return Err(io::Error::new(ErrorKind::InvalidInput, "the program's name is empty"));
     }
+    let what = "the program's name";
     if name.contains(&b'/') {
-        return Ok(vec![c_string(program)?]);
+        return Ok(vec![c_string(program, what)?]);
     }
-    env::split_paths(path).map(|folder| c_string(folder.join(program).as_os_str())).collect()
+    env::split_paths(path).map(|folder| c_string(folder.join(program).as_os_str(), what)).collect()
 }
 
-fn c_string(text: &OsStr) -> io::Result<CString> {
+fn c_string(text: &OsStr, what: &str) -> io::Result<CString> {
     CString::new(text.as_bytes())
-        .map_err(|_| io::Error::new(ErrorKind::InvalidInput, "a zero byte in what it is given"))
+        .map_err(|_| io::Error::new(ErrorKind::InvalidInput, format!("a zero byte in {what}")))
 }

@@ -16,6 +16,8 @@ use crate::trace::CallbackKind;
 /// What may stop a child, and why it was.
 pub(super) struct Stop {
     signal: Signal,
+    /// All that the child has started is stopped as well.
+    pub(super) group: bool,
     grace: Duration,
     reason: RefCell<Option<Error>>,
     timer: Cell<Option<Timer>>,
@@ -23,9 +25,9 @@ pub(super) struct Stop {
 }
 
 impl Stop {
-    pub(super) fn new(signal: Signal, grace: Duration) -> Stop {
+    pub(super) fn new(signal: Signal, group: bool, grace: Duration) -> Stop {
         let (reason, timer) = (RefCell::default(), Cell::default());
-        Stop { signal, grace, reason, timer, listener: Cell::default() }
+        Stop { signal, group, grace, reason, timer, listener: Cell::default() }
     }
 
     /// Why it was stopped, if it was.
@@ -64,24 +66,42 @@ impl Running {
         }
     }
 
-    /// Asks the child to end, and kills it if it does not. Of one that has ended, the output is no
-    /// longer waited for that others may still write.
+    /// Asks the child to end, and kills it if it does not. Of one that has ended, what it has left
+    /// behind is given up.
     pub(super) fn stop(self: &Rc<Self>, reason: Error) {
-        let collecting = self.collecting.borrow().clone();
         let has_ended = self.outcome().is_some();
-        if self.stop.reason().is_some() || (has_ended && collecting.is_none()) {
+        if self.stop.reason().is_some() || (has_ended && !self.outlasts_its_end()) {
             return;
         }
         *self.stop.reason.borrow_mut() = Some(reason);
-        if let (true, Some(collecting)) = (has_ended, collecting) {
-            return collecting.give_up();
+        if has_ended {
+            return self.give_up_rest();
         }
-        // It fails only for one that has ended, which is what was asked for, or that is another
-        // user's by now, which the next signal will not reach either.
-        let _ = self.send(self.stop.signal);
-        self.after(self.stop.grace, |running| {
-            let _ = running.send(Signal::KILL);
-        });
+        self.send_stop(self.stop.signal);
+        self.after(self.stop.grace, |running| running.send_stop(Signal::KILL));
+    }
+
+    /// Whether there may be something to stop when the child itself has ended.
+    pub(super) fn outlasts_its_end(&self) -> bool {
+        self.stop.group || self.collecting.borrow().is_some()
+    }
+
+    /// It fails only for one that has ended, which is what was asked for, or that is another user's
+    /// by now, which the next signal will not reach either.
+    pub(super) fn send_stop(&self, signal: Signal) {
+        let _ = if self.stop.group { self.send_to_group(signal) } else { self.send(signal) };
+    }
+
+    /// The child was stopped, and has ended: what it has left behind is killed if that is wanted,
+    /// and what that may still write is not waited for.
+    pub(super) fn give_up_rest(&self) {
+        if self.stop.group {
+            self.send_stop(Signal::KILL);
+        }
+        let collecting = self.collecting.borrow().clone();
+        if let Some(collecting) = collecting {
+            collecting.give_up();
+        }
     }
 
     /// There is one timer: whatever it was for before is over by then.

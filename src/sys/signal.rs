@@ -246,7 +246,7 @@ use libc::__errno as errno;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 use libc::__error as errno;
 
-/// Sends a signal to a process, or asks with 0 whether there is one.
+/// Sends a signal to a process, or asks with 0 whether there is one. A negative number is a group's.
 pub(crate) fn kill(process: libc::pid_t, number: c_int) -> io::Result<()> {
     // SAFETY: the call takes no pointer; what a signal does to a process is not undefined.
     let failed = unsafe { libc::kill(process, number) } != 0;

@@ -5,7 +5,7 @@
 //! waits so long, as in glibc's `posix_spawn`. That itself cannot change the user, and not
 //! everywhere the directory or the session.
 
-use std::ffi::{CString, c_char, c_int, c_void};
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
@@ -16,6 +16,7 @@ use std::ptr;
 pub(crate) struct Plan {
     /// Where the program may be, to be tried in this order.
     pub(crate) candidates: Vec<CString>,
+    /// The program's own name first.
     pub(crate) arguments: Vec<CString>,
     pub(crate) environment: Vec<CString>,
     pub(crate) directory: Option<CString>,
@@ -23,6 +24,7 @@ pub(crate) struct Plan {
     pub(crate) gid: Option<u32>,
     pub(crate) groups: Option<Vec<u32>>,
     pub(crate) new_session: bool,
+    pub(crate) new_group: bool,
     /// Which of our descriptors becomes which of the child's. It keeps 0, 1 and 2 where nothing is
     /// said of them, and no other.
     pub(crate) descriptors: Vec<(RawFd, RawFd)>,
@@ -56,12 +58,15 @@ pub(crate) enum Step {
 struct Orders {
     candidates: Vec<*const c_char>,
     arguments: Vec<*const c_char>,
+    /// The shell's arguments where the program is a script without `#!`, with a place for its path.
+    script: Vec<*const c_char>,
     environment: Vec<*const c_char>,
     directory: *const c_char,
     uid: Option<u32>,
     gid: Option<u32>,
     groups: Option<Vec<u32>>,
     new_session: bool,
+    new_group: bool,
     descriptors: Vec<(RawFd, RawFd)>,
     /// The highest descriptor that the child is given.
     highest: RawFd,
@@ -71,6 +76,9 @@ struct Orders {
 /// Linux has so many signals, a bit each in a set.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const SIGNALS: usize = 64;
+
+/// What runs a program that the kernel knows no format of.
+const SHELL: &CStr = c"/bin/sh";
 
 /// The child's stack, until it becomes the program: a few calls deep.
 const STACK_WORDS: usize = 4096;
@@ -126,16 +134,21 @@ impl Orders {
         let pointers = |strings: &[CString]| -> Vec<*const c_char> {
             strings.iter().map(|string| string.as_ptr()).chain([ptr::null()]).collect()
         };
+        let arguments = pointers(&plan.arguments);
+        let script =
+            [SHELL.as_ptr(), ptr::null()].into_iter().chain(arguments[1..].iter().copied());
         let targets = plan.descriptors.iter().map(|(_, target)| *target);
         Orders {
             candidates: plan.candidates.iter().map(|path| path.as_ptr()).collect(),
-            arguments: pointers(&plan.arguments),
+            script: script.collect(),
+            arguments,
             environment: pointers(&plan.environment),
             directory: plan.directory.as_ref().map_or(ptr::null(), |path| path.as_ptr()),
             uid: plan.uid,
             gid: plan.gid,
             groups: plan.groups.clone(),
             new_session: plan.new_session,
+            new_group: plan.new_group,
             descriptors: plan.descriptors.clone(),
             highest: targets.fold(libc::STDERR_FILENO, RawFd::max),
             failed: None,
@@ -167,6 +180,10 @@ impl Orders {
         // SAFETY: the conditions are passed on, and the calls below take no other pointers.
         unsafe {
             if self.new_session && libc::setsid() < 0 {
+                return (Step::Session, errno());
+            }
+            // Who leads a session leads a group already.
+            if self.new_group && !self.new_session && libc::setpgid(0, 0) < 0 {
                 return (Step::Session, errno());
             }
             if let Err(number) = self.arrange_descriptors() {
@@ -238,12 +255,13 @@ impl Orders {
         Ok(())
     }
 
-    /// As `execvp`: the first candidate that is there and may be run.
+    /// As `execvp`: the first candidate that is there and may be run. A script without `#!` is the
+    /// shell's.
     ///
     /// # Safety
     ///
     /// As for `become_program`.
-    unsafe fn execute(&self) -> c_int {
+    unsafe fn execute(&mut self) -> c_int {
         let mut denied = false;
         for path in &self.candidates {
             // SAFETY: by the condition of this function.
@@ -252,8 +270,19 @@ impl Orders {
                 errno()
             };
             match number {
-                libc::ENOENT | libc::ENOTDIR => {}
+                libc::ENOENT | libc::ENOTDIR | libc::ESTALE | libc::ENODEV | libc::ETIMEDOUT => {}
                 libc::EACCES => denied = true,
+                libc::ENOEXEC => {
+                    if let Some(place) = self.script.get_mut(1) {
+                        *place = *path;
+                    }
+                    // SAFETY: as above: it ends with null too.
+                    unsafe {
+                        let shell = SHELL.as_ptr();
+                        libc::execve(shell, self.script.as_ptr(), self.environment.as_ptr());
+                    }
+                    return number;
+                }
                 _ => return number,
             }
         }
