@@ -95,11 +95,11 @@ fn a_source_that_fails_tells_it_after_the_lines() {
     log.expect(&["one", "Other: no more"]);
 }
 
-#[test]
-fn pausing_holds_the_rest_of_a_chunk_back() {
+/// Pauses at each line of this text, and goes on in the next turn.
+fn pause_at_each(text: &str) -> Vec<String> {
     let log = Log::new();
     run(|| {
-        let source = Source::new(&log, chunks(&["one\ntwo\nthree\n"]));
+        let source = Source::new(&log, chunks(&[text]));
         let said = log.clone();
         let all = lines(source);
         let ending = log.clone();
@@ -115,8 +115,19 @@ fn pausing_holds_the_rest_of_a_chunk_back() {
             });
         });
     });
-    let words: Vec<_> = log.words().into_iter().filter(|word| !word.contains("source")).collect();
+    log.words().into_iter().filter(|word| !word.contains("source")).collect()
+}
+
+#[test]
+fn pausing_holds_the_rest_of_a_chunk_back() {
+    let words = pause_at_each("one\ntwo\nthree\n");
     assert_eq!(words, ["one", "resume", "two", "resume", "three", "resume", "end"]);
+}
+
+#[test]
+fn pausing_in_a_last_line_without_a_newline_holds_the_end_back() {
+    let words = pause_at_each("one\ntwo");
+    assert_eq!(words, ["one", "resume", "two", "resume", "end"]);
 }
 
 #[test]
@@ -173,6 +184,48 @@ fn a_handler_that_panics_gets_no_more() {
         lines(source).on_line(|_, line| assert!(line != "one", "not this one"));
     });
     log.expect(&["source closed", "a callback panicked: not this one"]);
+}
+
+/// What is said when handlers that `install` gives to these lines panic, and how many of them are
+/// dropped. The loop goes on with an immediate.
+fn panicking(text: &str, install: fn(&Lines<Source>)) -> (Vec<String>, usize) {
+    let (log, drops) = (Log::new(), Drops::new());
+    run(|| {
+        let said = log.clone();
+        unspin::on_uncaught(move |uncaught| {
+            said.say(uncaught.error().to_string());
+            Ok(())
+        });
+        let lines = lines_of(Source::new(&log, chunks(&[text])), LineDecoder::with_limit(5));
+        let (guard, itself) = (drops.guard(), lines.clone());
+        lines.on_line(move |_, _| {
+            guard.keep();
+            assert!(!itself.is_paused());
+        });
+        install(&lines);
+    });
+    (log.words(), drops.count())
+}
+
+#[test]
+fn an_error_handler_that_panics_leaves_no_source_open() {
+    let (words, dropped) = panicking("too long\n", |lines| {
+        lines.on_error(|_, _| panic!("told"));
+    });
+    assert_eq!((words, dropped), (words_of(&["source closed", "a callback panicked: told"]), 1));
+}
+
+#[test]
+fn an_end_handler_that_panics_lets_go_of_the_others() {
+    let (words, dropped) = panicking("one\n", |lines| {
+        lines.on_end(|_| panic!("ended"));
+    });
+    // The source has come to its end by itself.
+    assert_eq!((words, dropped), (words_of(&["a callback panicked: ended"]), 1));
+}
+
+fn words_of(words: &[&str]) -> Vec<String> {
+    words.iter().map(|&word| word.to_owned()).collect()
 }
 
 #[test]

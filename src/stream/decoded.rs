@@ -104,7 +104,6 @@ impl Backlog {
     }
 
     /// Forgets all but the last bytes.
-    #[cfg(feature = "async")]
     pub(super) fn keep_last(&mut self, length: usize) {
         self.start = self.bytes.len() - length;
         if length == 0 {
@@ -224,8 +223,15 @@ impl<R: Readable, D: Decode> Decoded<R, D> {
 
     /// Hands over what came while it was paused, and lets the source go on.
     fn go_on(self: &Rc<Self>) -> Result<()> {
-        let backlog = self.backlog.take();
-        let result = self.deliver(backlog.rest());
+        let mut backlog = self.backlog.take();
+        let mut rest = backlog.rest();
+        let result = self.deliver(&mut rest);
+        let left = rest.len();
+        // Cut and not copied: a handler that pauses at each item is handed one at a time.
+        backlog.keep_last(left);
+        if !self.over.get() {
+            self.backlog.replace(backlog);
+        }
         if let Err(error) = result {
             self.handler_failed(&error);
         } else if self.emits() {
@@ -252,19 +258,22 @@ impl<R: Readable, D: Decode> Decoded<R, D> {
             self.wakers.take_each().for_each(std::task::Waker::wake);
             return Ok(());
         }
-        let result = self.deliver(chunk);
+        let mut rest = chunk;
+        let result = self.deliver(&mut rest);
         if result.is_err() {
             // The source tells of it, and closes.
             self.end();
+        } else if !rest.is_empty() && !self.over.get() {
+            self.backlog.borrow_mut().push(rest);
         }
         result
     }
 
-    /// Hands items over as long as they are wanted, and keeps the rest of the bytes.
-    fn deliver(self: &Rc<Self>, mut bytes: &[u8]) -> Result<()> {
+    /// Hands items over as long as they are wanted, and takes their bytes off.
+    fn deliver(self: &Rc<Self>, bytes: &mut &[u8]) -> Result<()> {
         while self.emits() && !bytes.is_empty() {
             let Some(mut decoder) = self.decoder.take() else { break };
-            let handled = match decoder.decode(&mut bytes) {
+            let handled = match decoder.decode(bytes) {
                 Ok(Some(item)) => self.hand_over(item),
                 Ok(None) => Ok(()),
                 Err(error) => {
@@ -275,25 +284,26 @@ impl<R: Readable, D: Decode> Decoded<R, D> {
             self.decoder.set(Some(decoder));
             handled?;
         }
-        if !bytes.is_empty() && !self.over.get() {
-            self.backlog.borrow_mut().push(bytes);
-        }
         Ok(())
     }
 
-    /// Lends an item to the handler. One that panics gets no more, since the rest is lost with it.
+    /// Lends an item to the handler.
     fn hand_over(self: &Rc<Self>, item: &[u8]) -> Result<()> {
-        let called = self
-            .on_item
-            .lend(&self.core, |handler, _| catch_unwind(AssertUnwindSafe(|| handler(self, item))));
-        match called {
-            None => Ok(()),
-            Some(Ok(result)) => result,
-            Some(Err(payload)) => {
-                self.close();
-                resume_unwind(payload)
-            }
-        }
+        self.call(&self.on_item, |handler| handler(self, item)).unwrap_or(Ok(()))
+    }
+
+    /// Calls a handler, if there is one. If it panics no other is called: the rest is lost with it.
+    fn call<F: ?Sized>(
+        self: &Rc<Self>,
+        place: &Place<F>,
+        call: impl FnOnce(&mut F) -> Result<()>,
+    ) -> Option<Result<()>> {
+        let caught = |handler: &mut F, _| catch_unwind(AssertUnwindSafe(|| call(handler)));
+        let called = place.lend(&self.core, caught)?;
+        Some(called.unwrap_or_else(|payload| {
+            self.close();
+            resume_unwind(payload)
+        }))
     }
 
     fn source_done(self: &Rc<Self>, outcome: Result<()>) {
@@ -333,6 +343,10 @@ impl<R: Readable, D: Decode> Decoded<R, D> {
             Ok(None) => Ok(()),
             Err(error) => return self.fail(error),
         };
+        if handled.is_ok() && self.paused.get() && !self.over.get() {
+            self.decoder.set(Some(decoder));
+            return self.outcome.set(Some(Ok(())));
+        }
         let told = handled.and_then(|()| self.tell_end());
         match told {
             Ok(()) => self.end(),
@@ -344,13 +358,13 @@ impl<R: Readable, D: Decode> Decoded<R, D> {
         if self.over.get() {
             return Ok(());
         }
-        self.on_end.lend(&self.core, |handler, _| handler(self)).unwrap_or(Ok(()))
+        self.call(&self.on_end, |handler| handler(self)).unwrap_or(Ok(()))
     }
 
     /// Tells of a failure, and closes the source.
     pub(super) fn fail(self: &Rc<Self>, error: Error) {
         let mut error = Some(error);
-        let told = self.on_error.lend(&self.core, |handler, _| {
+        let told = self.call(&self.on_error, |handler| {
             error.take().map_or(Ok(()), |error| handler(self, error))
         });
         let untold = error.or_else(|| told.and_then(Result::err));

@@ -54,6 +54,9 @@ pub fn framed<R: Readable>(source: R, framing: Framing) -> Framed<R> {
 ///
 /// **Who owns it.** With a handler, the source does. Without one, dropping the last handle closes a
 /// source that was read from.
+///
+/// A protocol that changes to other bytes half-way is better read by a
+/// [`FrameDecoder`](crate::codec::FrameDecoder) of its own: what was read ahead here is not given back.
 pub struct Framed<R: Readable>(Rc<Decoded<R, FrameDecoder>>);
 
 items!(Framed, FrameDecoder);

@@ -56,6 +56,9 @@ pub fn lines_of<R: Readable>(source: R, decoder: LineDecoder) -> Lines<R> {
 ///
 /// **Who owns it.** With a handler, the source does. Without one, dropping the last handle closes a
 /// source that was read from.
+///
+/// A protocol that changes to other bytes half-way is better read by a
+/// [`LineDecoder`](crate::codec::LineDecoder) of its own: what was read ahead here is not given back.
 pub struct Lines<R: Readable>(Rc<Decoded<R, LineDecoder>>);
 
 items!(Lines, LineDecoder);
