@@ -20,6 +20,20 @@ pub(crate) fn is_writable(owner: &impl AsRawFd) -> bool {
     poll(owner, libc::POLLOUT, 0).unwrap_or(false)
 }
 
+/// The same, waiting for so many milliseconds at most. May be called in a handler of a signal.
+///
+/// # Errors
+///
+/// What the system says, but `Interrupted`: then it waits anew.
+pub(crate) fn is_writable_within(owner: &impl AsRawFd, timeout: libc::c_int) -> io::Result<bool> {
+    loop {
+        match poll(owner, libc::POLLOUT, timeout) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => return other,
+        }
+    }
+}
+
 /// Blocks until `owner` can be written to, or fails when it is.
 ///
 /// # Errors

@@ -3,7 +3,8 @@
 //! There is a list of what to put back. Whoever changes it blocks this thread's signals meanwhile:
 //! so a handler never interrupts that on its own thread, and may wait for it on another. The list is
 //! gone through by handlers of the signals whose default is to end or to stop the process, and by
-//! `exit`.
+//! `exit`; and by one of the signal that continues it, which finds the terminal as a shell has left
+//! it.
 
 use std::cell::UnsafeCell;
 use std::ffi::c_int;
@@ -14,6 +15,7 @@ use std::ptr;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::sys::fd;
 use crate::sys::terminal::{Attributes, is_in_background};
 
 /// A terminal that was changed.
@@ -28,19 +30,33 @@ pub(crate) struct Changed {
     pub(crate) greeting: Vec<u8>,
     /// What it is told as well when it is put back.
     pub(crate) farewell: Vec<u8>,
+    /// It was put back, and is to be changed again when the process is in the foreground.
+    pub(crate) is_put_back: bool,
 }
 
 impl Changed {
     /// As it was, unless the terminal is another's now.
-    fn put_back(&self) {
+    fn put_back(&mut self) {
         if is_in_background(&self.terminal) {
             return;
         }
-        if !self.farewell.is_empty() {
-            write(&self.terminal, &self.farewell);
-        }
         // There is nobody to tell that it failed.
+        if !self.is_put_back {
+            let _ = tell(&self.terminal, &self.farewell);
+        }
         let _ = self.before.set(&self.terminal);
+        self.is_put_back = true;
+    }
+
+    fn change_again(&mut self) {
+        if is_in_background(&self.terminal) {
+            return;
+        }
+        let _ = self.now.set(&self.terminal);
+        if self.is_put_back {
+            let _ = tell(&self.terminal, &self.greeting);
+        }
+        self.is_put_back = false;
     }
 }
 
@@ -54,10 +70,21 @@ unsafe impl Sync for List {}
 
 static LIST: List = List { is_taken: AtomicBool::new(false), changed: UnsafeCell::new(Vec::new()) };
 
+/// How long a terminal that takes nothing is waited for: in milliseconds.
+const PATIENCE: c_int = 200;
+
 /// What ends a process by default while a terminal is changed; and what stops it.
 const DEADLY: [c_int; 5] =
     [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGABRT];
 const STOPPING: c_int = libc::SIGTSTP;
+/// Comes after every stop, also where that could not be noticed, and again when a process that went
+/// on in the background comes to the foreground.
+const CONTINUING: c_int = libc::SIGCONT;
+
+/// The signals that are handled while a terminal is changed.
+fn handled() -> impl Iterator<Item = c_int> {
+    DEADLY.into_iter().chain([STOPPING, CONTINUING])
+}
 
 /// Lends the list to `f`, which must not panic. To be called where no handler can interrupt this
 /// thread: in one, or with all signals blocked.
@@ -105,7 +132,7 @@ pub(crate) fn remember(changed: Changed) {
     let undisturbed = Undisturbed::begin();
     with_list(|list| list.push(changed));
     drop(undisturbed);
-    DEADLY.into_iter().chain([STOPPING]).for_each(handle);
+    handled().for_each(handle);
 }
 
 /// Notes what the terminal is about to be told, and what takes that back.
@@ -126,13 +153,13 @@ pub(crate) fn put_back(id: u64) {
     let _undisturbed = Undisturbed::begin();
     let (_gone, is_empty) = with_list(|list| (take_out(list, id), list.is_empty()));
     if is_empty {
-        DEADLY.into_iter().chain([STOPPING]).for_each(stop_handling);
+        handled().for_each(stop_handling);
     }
 }
 
 fn take_out(list: &mut Vec<Changed>, id: u64) -> Option<Changed> {
     let index = list.iter().position(|changed| changed.id == id)?;
-    let changed = list.remove(index);
+    let mut changed = list.remove(index);
     match list[index..].iter_mut().find(|later| later.device == changed.device) {
         Some(later) => {
             later.before = changed.before;
@@ -146,7 +173,7 @@ fn take_out(list: &mut Vec<Changed>, id: u64) -> Option<Changed> {
 
 extern "C" fn at_exit() {
     let _undisturbed = Undisturbed::begin();
-    with_list(|list| list.iter().rev().for_each(Changed::put_back));
+    with_list(|list| list.iter_mut().rev().for_each(Changed::put_back));
 }
 
 /// Whether this is the address of our handler. It does what would be done without one.
@@ -158,14 +185,10 @@ pub(crate) fn is_ours(handler: usize) -> bool {
 extern "C" fn on_signal(number: c_int) {
     // Taken before anything that sets it.
     let interrupted = io::Error::last_os_error().raw_os_error();
-    with_list(|list| list.iter().rev().for_each(Changed::put_back));
-    set_handler(number, libc::SIG_DFL, 0);
-    // SAFETY: the call takes no pointer. The signal waits until it is let through.
-    unsafe { libc::raise(number) };
-    if number == STOPPING {
-        be_stopped();
-        handle(number);
-        with_list(|list| list.iter().for_each(change_again));
+    if number == CONTINUING {
+        continued();
+    } else {
+        end_or_stop(number);
     }
     // A deadly one is let through when this returns.
     if let Some(interrupted) = interrupted {
@@ -173,12 +196,22 @@ extern "C" fn on_signal(number: c_int) {
     }
 }
 
-fn change_again(changed: &Changed) {
-    if !is_in_background(&changed.terminal) {
-        let _ = changed.now.set(&changed.terminal);
-        if !changed.greeting.is_empty() {
-            write(&changed.terminal, &changed.greeting);
-        }
+/// The process goes on after a stop, or is in the foreground again. May be called in a handler.
+pub(crate) fn continued() {
+    let _undisturbed = Undisturbed::begin();
+    with_list(|list| list.iter_mut().for_each(Changed::change_again));
+}
+
+fn end_or_stop(number: c_int) {
+    with_list(|list| list.iter_mut().rev().for_each(Changed::put_back));
+    set_handler(number, libc::SIG_DFL, 0);
+    // SAFETY: the call takes no pointer. The signal waits until it is let through.
+    unsafe { libc::raise(number) };
+    if number == STOPPING {
+        be_stopped();
+        handle(number);
+        // The signal that continues it is not told where it was not stopped after all.
+        continued();
     }
 }
 
@@ -205,7 +238,7 @@ fn handle(number: c_int) {
 pub(crate) fn handle_again(number: c_int) {
     let _undisturbed = Undisturbed::begin();
     let is_changed = with_list(|list| !list.is_empty());
-    if is_changed && (DEADLY.contains(&number) || number == STOPPING) {
+    if is_changed && handled().any(|handled| handled == number) {
         handle(number);
     }
 }
@@ -238,10 +271,31 @@ fn set_handler(number: c_int, handler: usize, flags: c_int) {
     }
 }
 
-fn write(terminal: &OwnedFd, bytes: &[u8]) {
-    // SAFETY: the pointer and the length are those of one readable slice, which the kernel does not
-    // keep; the descriptor is open, since its owner is borrowed. It may be called in a handler.
-    unsafe { libc::write(terminal.as_raw_fd(), bytes.as_ptr().cast(), bytes.len()) };
+/// Writes to a terminal, which mostly does not block. One that is full is waited for, but not one
+/// that nobody reads. May be called in a handler of a signal.
+///
+/// # Errors
+///
+/// `TimedOut` if it took nothing for a while; what the system says.
+pub(crate) fn tell(terminal: &OwnedFd, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        if !fd::is_writable_within(terminal, PATIENCE)? {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        // SAFETY: the pointer and the length are those of one readable slice, which the kernel does
+        // not keep; the descriptor is open, since its owner is borrowed.
+        let written =
+            unsafe { libc::write(terminal.as_raw_fd(), bytes.as_ptr().cast(), bytes.len()) };
+        match usize::try_from(written) {
+            Ok(written) => bytes = &bytes[written..],
+            Err(_) => match io::Error::last_os_error() {
+                error if error.kind() == io::ErrorKind::Interrupted => {}
+                error if error.kind() == io::ErrorKind::WouldBlock => {}
+                error => return Err(error),
+            },
+        }
+    }
+    Ok(())
 }
 
 fn set_errno(number: c_int) {

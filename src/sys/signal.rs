@@ -155,7 +155,8 @@ fn install(number: c_int) -> io::Result<libc::sigaction> {
 
 fn remember(number: c_int, before: &libc::sigaction) {
     let caught = &CAUGHT[number as usize];
-    // What puts terminals back before the default is in place of a default.
+    // What puts terminals back before the default is in place of a default, and what changes them
+    // again is called from here in any case.
     let is_handler = !matches!(before.sa_sigaction, libc::SIG_DFL | libc::SIG_IGN)
         && !restore::is_ours(before.sa_sigaction);
     let takes_info = before.sa_flags & libc::SA_SIGINFO != 0;
@@ -202,6 +203,9 @@ extern "C" fn on_signal(number: c_int, info: *mut libc::siginfo_t, context: *mut
     // SAFETY: the pointer and the length are those of a readable integer. The descriptor is the
     // eventfd, which is never closed, or -1, which fails; `write` may be called in a handler.
     unsafe { libc::write(bell(), (&raw const one).cast(), size_of::<u64>()) };
+    if number == libc::SIGCONT {
+        restore::continued();
+    }
     let before = caught.before.load(Ordering::Acquire);
     if before != 0 {
         let takes_info = caught.before_takes_info.load(Ordering::Acquire);

@@ -101,6 +101,28 @@ pub(crate) fn is_master(_: &impl AsFd) -> bool {
     true
 }
 
+/// Returns when this process is in the foreground. Until then it is stopped, as by a change of the
+/// terminal, but before it could have seen, or made, anything of what is another's.
+///
+/// # Errors
+///
+/// What the system says: an input/output error where nobody is left who could continue it.
+pub(crate) fn wait_for_foreground(terminal: &impl AsFd) -> io::Result<()> {
+    let fd = terminal.as_fd().as_raw_fd();
+    while is_in_background(terminal) {
+        // SAFETY: the call takes no pointer, and the descriptor is open, since its owner is borrowed.
+        if unsafe { libc::tcdrain(fd) } == 0 {
+            // It was continued, or the signal that stops is ignored, which allows everything.
+            return Ok(());
+        }
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
 /// Whether it belongs to another process group now: then it is not ours to change. May be called in
 /// a handler of a signal.
 pub(crate) fn is_in_background(terminal: &impl AsFd) -> bool {

@@ -22,9 +22,49 @@
 //! While a [`RawMode`] lives, the terminal is in that mode. It is put back as it was when the guard
 //! is dropped; when the process exits, whatever was dropped by then; at a panic, also where panics
 //! abort; and when the process dies by a signal that nobody has a handler for: `SIGHUP`, `SIGINT`,
-//! `SIGQUIT`, `SIGTERM`, `SIGABRT`. At `SIGTSTP` it is put back while the process is stopped. Nothing
-//! can be done about `SIGKILL` and `SIGSTOP`. A process in the background leaves the terminal
-//! alone: it is another's then.
+//! `SIGQUIT`, `SIGTERM`, `SIGABRT`. Nothing can be done about `SIGKILL`. A process in the background
+//! leaves the terminal alone: it is another's then.
+//!
+//! # Stopped and continued
+//!
+//! At `SIGTSTP` the terminal is put back while the process is stopped. At `SIGCONT` it is changed
+//! again, if the process is in the foreground: after Ctrl-Z and `fg`, with a `bg` between or not, and
+//! after `SIGSTOP`, which nobody can be told of beforehand. libuv does neither. A program that
+//! handles `SIGTSTP` itself, by [`signal::watch`](crate::signal::watch), does both itself, too: it
+//! drops its guard before it is stopped.
+//!
+//! In [`Mode::Raw`] Ctrl-Z is a key like others. To be stopped by it all the same is a line, and the
+//! screen is drawn anew when that returns:
+//!
+//! ```no_run
+//! use unspin::signal::{self, Signal};
+//! use unspin::stdio;
+//! use unspin::terminal::Terminal;
+//!
+//! fn main() -> unspin::Result<()> {
+//!     unspin::run(|| {
+//!         let raw = Terminal::open()?.raw_mode()?;
+//!         stdio::stdin()?.on_data(move |stdin, chunk| {
+//!             let _as_long_as_it_is_read = &raw;
+//!             match chunk {
+//!                 b"q" => stdin.close(),
+//!                 b"\x1a" => {
+//!                     signal::raise(Signal::TERMINAL_STOP)?;
+//!                     println!("here again");
+//!                 }
+//!                 _ => println!("{}", chunk.escape_ascii()),
+//!             }
+//!             unspin::Result::Ok(())
+//!         });
+//!         Ok(())
+//!     })
+//! }
+//! ```
+//!
+//! Who reads the terminal in the background is stopped by the system until it is in the foreground;
+//! where nobody could continue it, the terminal is at its end. A shell may send no `SIGCONT` to a
+//! program that runs on in the background when it brings that to the foreground: one that does not
+//! read there makes a new guard then.
 
 mod key;
 mod keys;

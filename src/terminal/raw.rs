@@ -2,14 +2,13 @@
 
 use std::fs::File;
 use std::io;
-use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::{Error, Result};
 use crate::sys::restore::{self, Changed};
-use crate::sys::terminal::Attributes;
+use crate::sys::terminal::{Attributes, wait_for_foreground};
 use crate::terminal::Terminal;
 
 /// How a terminal treats what is typed, other than by whole lines.
@@ -61,14 +60,14 @@ impl Feature {
 #[must_use = "the terminal is put back when this is dropped"]
 pub struct RawMode {
     id: u64,
-    terminal: File,
+    terminal: OwnedFd,
 }
 
 impl Terminal {
     /// Puts the terminal into a mode until the guard is dropped.
     ///
-    /// In the background, the process is stopped by this until it comes to the foreground: that is
-    /// what the system does.
+    /// In the background, the process is stopped by this until it comes to the foreground, as by
+    /// any change of a terminal; it fails where no shell is left that could continue it.
     ///
     /// # Errors
     ///
@@ -80,6 +79,8 @@ impl Terminal {
     fn change(&self, mode: Mode) -> io::Result<RawMode> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let terminal: OwnedFd = self.0.try_clone()?;
+        // The mode that is there in the background is the shell's own.
+        wait_for_foreground(&terminal)?;
         let before = Attributes::of(&terminal)?;
         let now = match mode {
             Mode::Cbreak => before.cbreak(),
@@ -89,10 +90,19 @@ impl Terminal {
         let file = File::from(self.0.try_clone()?);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         let device = file.metadata()?.rdev();
-        let (greeting, farewell) = (Vec::new(), Vec::new());
-        restore::remember(Changed { id, device, terminal, before, now, greeting, farewell });
+        let (greeting, farewell, is_put_back) = (Vec::new(), Vec::new(), false);
+        restore::remember(Changed {
+            id,
+            device,
+            terminal,
+            before,
+            now,
+            greeting,
+            farewell,
+            is_put_back,
+        });
         // From here on it is put back if this fails.
-        let guard = RawMode { id, terminal: file };
+        let guard = RawMode { id, terminal: file.into() };
         now.set(&guard.terminal)?;
         Ok(guard)
     }
@@ -102,13 +112,17 @@ impl RawMode {
     /// Asks the terminal for a feature; it is turned off again when the terminal is put back. A
     /// terminal that does not know it ignores this.
     ///
+    /// It is written before this returns, as is the mode itself. A terminal that is full, since much
+    /// was printed, is waited for; one that takes nothing for a fifth of a second is not.
+    ///
     /// # Errors
     ///
-    /// What the system says if this cannot be written to the terminal.
+    /// What the system says if this cannot be written to the terminal; `TimedOut` if it takes
+    /// nothing.
     pub fn enable(&self, feature: Feature) -> Result<()> {
         let (on, off) = feature.sequences();
         restore::add_words(self.id, on, off);
-        let written = (&self.terminal).write_all(on);
+        let written = restore::tell(&self.terminal, on);
         written.map_err(|error| Error::io("write to the terminal", error))
     }
 }

@@ -73,6 +73,18 @@ impl Pty {
         self.start(command)
     }
 
+    /// Runs one test of this binary, as `"$@"`, in a script of a shell that has job control.
+    pub fn run_in_shell(self, test: &str, script: &str) -> Session {
+        let test = super::child(test);
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("set -m; {script}"), "sh"]);
+        shell.arg(test.get_program()).args(test.get_args());
+        for (name, value) in test.get_envs() {
+            shell.env(name, value.expect("nothing is removed"));
+        }
+        self.start(shell)
+    }
+
     /// Runs a command in a process whose terminal this is, and its standard streams.
     pub fn start(self, mut command: Command) -> Session {
         self.give_to(&mut command);
@@ -133,12 +145,19 @@ impl Session {
     /// Reads on until this was printed.
     #[track_caller]
     pub fn expect(&mut self, text: &str) {
+        self.text_before(text);
+    }
+
+    /// What is printed before this is, and reads on behind it.
+    #[track_caller]
+    pub fn text_before(&mut self, text: &str) -> String {
         while !self.printed.contains(text) {
-            let more = self.read_more();
-            assert!(more, "`{text}` was not printed: {}", self.printed);
+            assert!(self.read_more(), "`{text}` was not printed: {}", self.printed);
         }
-        let end = self.printed.find(text).expect("it was found") + text.len();
-        self.printed.drain(..end);
+        let (before, rest) = self.printed.split_once(text).expect("it was found");
+        let (before, rest) = (before.to_owned(), rest.to_owned());
+        self.printed = rest;
+        before
     }
 
     fn read_more(&mut self) -> bool {
@@ -191,6 +210,13 @@ fn mode(master: &File) -> Mode {
         signals: attributes.c_lflag & libc::ISIG != 0,
         makes_line_ends: attributes.c_oflag & libc::OPOST != 0,
     }
+}
+
+/// As Ctrl-S does.
+pub fn stop_output(terminal: &impl AsFd) {
+    // SAFETY: the call takes no pointer, and the descriptor is open.
+    let failed = unsafe { libc::tcflow(terminal.as_fd().as_raw_fd(), libc::TCOOFF) };
+    assert_eq!(failed, 0, "{}", io::Error::last_os_error());
 }
 
 fn set_size(master: &File, columns: u16, rows: u16) {
