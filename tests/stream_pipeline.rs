@@ -362,7 +362,7 @@ fn one_side_of_a_tee_that_fails_fails_the_whole() {
 }
 
 #[test]
-fn a_transform_that_panics_is_uncaught_and_the_pipeline_can_be_given_up() {
+fn a_transform_that_panics_is_uncaught_and_closes_both_ends() {
     let log = Log::new();
     run(|| {
         let said = log.clone();
@@ -377,5 +377,10 @@ fn a_transform_that_panics_is_uncaught_and_the_pipeline_can_be_given_up() {
         });
         tell(&log, panicking.to(Sink::new(&log, 100)));
     });
-    assert_eq!(log.words()[0], "a callback panicked: not this one");
+    log.expect(&[
+        "source closed",
+        "sink closed",
+        "a callback panicked: not this one",
+        "Err(a transform panicked)",
+    ]);
 }

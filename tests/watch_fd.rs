@@ -193,6 +193,27 @@ fn a_request_can_be_cancelled_and_ends_with_the_watcher() {
 }
 
 #[test]
+fn closed_by_one_request_it_calls_no_handler_and_tells_the_other_requests() {
+    let log = Log::new();
+    run(|| {
+        let (socket, mut peer) = pair();
+        let watcher = watch(&socket, Interest::READABLE);
+        let (said, closing) = (log.clone(), watcher.clone());
+        watcher.ready().callback(move |ready| {
+            said.say(format!("{}", ready.expect("it is open").is_readable()));
+            closing.close();
+        });
+        let said = log.clone();
+        watcher.ready().callback(move |ready| {
+            said.say(format!("{:?}", ready.expect_err("it is closed").kind()));
+        });
+        watcher.on_ready(|_, _| unreachable!("it is closed"));
+        peer.write_all(b"x").expect("there is room");
+    });
+    log.expect(&["true", "NotConnected"]);
+}
+
+#[test]
 fn one_descriptor_is_watched_once_at_a_time() {
     run(|| {
         let (socket, _peer) = pair();

@@ -172,13 +172,25 @@ impl Watching {
 
     fn tell(self: &Rc<Self>, ready: Ready) {
         // Those that are asked by one of these wait for the next event.
-        for Asked { complete, .. } in self.requests.take() {
+        let asked_by_now = self.next_request.get();
+        while let Some(Asked { complete, .. }) = self.next_asked(asked_by_now) {
             complete(&self.core, Ok(ready));
+        }
+        if self.closed.get() {
+            return;
         }
         self.on_ready.lend(&self.core, |handler, label| {
             let label = label.with_kind(CallbackKind::Ready);
             self.core.task(label, || handler(self, ready));
         });
+    }
+
+    /// Takes the oldest request below this number. One of those before may have closed it: then the
+    /// rest are told so.
+    fn next_asked(&self, limit: u64) -> Option<Asked> {
+        let mut requests = self.requests.borrow_mut();
+        let is_next = !self.closed.get() && requests.front()?.number < limit;
+        if is_next { requests.pop_front() } else { None }
     }
 
     /// Called when a handle is dropped, and where the loop lets go of it: the last one takes an

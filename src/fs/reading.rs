@@ -18,7 +18,7 @@ use crate::pool::Lane;
 use crate::slots::Key;
 #[cfg(feature = "async")]
 use crate::stream::Wakers;
-use crate::stream::{self, Done, closed_early};
+use crate::stream::{self, Done, closed_early, displaced};
 use crate::trace::{CallbackKind, Label, Resource, ResourceKind, event};
 
 pub(super) struct Reading {
@@ -94,6 +94,9 @@ impl Reading {
         if self.closed.get() || self.core.lifetime.has_ended() {
             return;
         }
+        if let Some(done) = self.handlers.reader.take() {
+            self.core.defer(label, |_| done.tell(Err(displaced())));
+        }
         self.handlers.data.fill(label, handler);
         self.core.mail.hold(self.key, Rc::clone(self) as Rc<dyn Mailbox>);
         // A future that waits for bytes learns that it gets none.
@@ -111,8 +114,8 @@ impl Reading {
             return self.core.defer(label, |_| done.tell(Err(closed_early())));
         }
         self.handlers.end.fill(label, Box::new(|_: &ReadStream| Ok(())));
-        drop(self.handlers.reader.replace(Some(done)));
         self.install_data(label, Box::new(move |_, chunk| on_data(chunk)));
+        drop(self.handlers.reader.replace(Some(done)));
     }
 
     fn tell_reader(&self, outcome: Result<()>) {

@@ -11,7 +11,7 @@ use crate::event_loop::place::Place;
 #[cfg(feature = "async")]
 use crate::stream::Wakers;
 use crate::stream::framed::Encoder;
-use crate::stream::readable::is_closed_early;
+use crate::stream::readable::{is_closed_early, is_displaced};
 use crate::stream::{Readable, Reader};
 use crate::trace::{At, CallbackKind, Label, event};
 
@@ -310,6 +310,8 @@ impl<R: Readable, D: Decode> Decoded<R, D> {
         if self.over.get() {
             return;
         }
+        // Another's source is not this one's to close.
+        self.attached.set(!outcome.as_ref().is_err_and(is_displaced));
         self.outcome.set(Some(outcome));
         let decoded = Rc::clone(self);
         self.core.as_task(self.label, move || {
@@ -332,6 +334,10 @@ impl<R: Readable, D: Decode> Decoded<R, D> {
             Some(Ok(())) => self.finish(),
             // Nobody needs to be told of what this side did.
             Some(Err(error)) if is_closed_early(&error) => self.end(),
+            Some(Err(error)) if is_displaced(&error) => {
+                self.tell_failure(error);
+                self.end();
+            }
             Some(Err(error)) => self.fail(error),
         }
     }
@@ -363,6 +369,11 @@ impl<R: Readable, D: Decode> Decoded<R, D> {
 
     /// Tells of a failure, and closes the source.
     pub(super) fn fail(self: &Rc<Self>, error: Error) {
+        self.tell_failure(error);
+        self.close();
+    }
+
+    fn tell_failure(self: &Rc<Self>, error: Error) {
         let mut error = Some(error);
         let told = self.call(&self.on_error, |handler| {
             error.take().map_or(Ok(()), |error| handler(self, error))
@@ -371,7 +382,6 @@ impl<R: Readable, D: Decode> Decoded<R, D> {
         if let Some(error) = untold {
             event::resource_failed(D::NAME, self.label, &error);
         }
-        self.close();
     }
 
     /// An error that a handler returned closes this source, and nothing else.

@@ -81,6 +81,7 @@ impl<S: ByteStream> Flow<S> {
     /// Installs a data handler. A stream that is closed has no use for it.
     pub(crate) fn install_data(self: &Rc<Self>, label: Label, handler: Box<OnData<S>>) {
         if !self.state.is(Facts::CLOSED) {
+            self.displace_readers();
             self.handlers.data.fill(label, handler);
             self.reader_installed();
         }
@@ -103,6 +104,7 @@ impl<S: ByteStream> Flow<S> {
         if self.state.is(Facts::CLOSED) {
             return;
         }
+        self.displace_readers();
         self.handlers.value.fill(label, handler);
         self.state.set(Facts::OPEN_OWED | Facts::VALUE_READS);
         self.reader_installed();

@@ -58,8 +58,8 @@ pub use poll::Chunk;
 #[cfg(feature = "async")]
 pub(crate) use poll::Side;
 pub(crate) use queue::WriteQueue;
-pub(crate) use readable::closed_early;
 pub use readable::{Done, Readable, Reader};
+pub(crate) use readable::{closed_early, displaced};
 pub(crate) use state::{Facts, State};
 pub use tee::{Tee, tee};
 pub use transform::{Output, Transform};

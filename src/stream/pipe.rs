@@ -5,12 +5,15 @@ use std::panic::Location;
 use std::rc::{Rc, Weak};
 
 use crate::error::Result;
+use crate::stream::readable::is_displaced;
 use crate::stream::{Done, Readable, Reader, Writable};
 
 /// Sends what comes from one stream into another, no faster than the other takes it.
 ///
 /// `from` is paused while `to` is above its high-water mark. When `from` ends, `to` is ended; when
-/// either fails or is closed, the other is closed. `to` may stay half open: it is `from` that ends
+/// either fails or is closed, the other is closed. One that was paused goes on; one that is given
+/// another reader, or a data handler, is the pipe's no more, and `to` is left as it is.
+/// `to` may stay half open: it is `from` that ends
 /// its writing side. What a stream fails with is told to its own error handler. The pipe takes the place of `from`'s data and end handlers, or of these methods
 /// of its handler value, and leaves the others alone. So a proxy is two pipes, one each way; piping
 /// a stream into itself is an echo.
@@ -48,6 +51,7 @@ pub fn pipe<A: Readable + Clone, B: Writable + Clone>(from: &A, to: &B) {
     };
     let reader = Reader::at(at, on_data, move |outcome| source.source_done(outcome));
     from.attach_reader(reader.leaving_failures());
+    from.resume();
 }
 
 /// Owned by what reads from the source, and so by the source.
@@ -71,11 +75,13 @@ impl<A: Readable, B: Writable> Pipe<A, B> {
         }));
     }
 
-    /// A source that ended in order tells the sink so; one that broke off takes it along.
+    /// A source that ended in order tells the sink so; one that broke off takes it along; one that
+    /// was given another reader lets go of it.
     fn source_done(&self, outcome: Result<()>) {
         self.ended.set(true);
         match outcome {
             Ok(()) => self.to.end(),
+            Err(error) if is_displaced(&error) => {}
             Err(_) => self.to.close(),
         }
     }

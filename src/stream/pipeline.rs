@@ -2,12 +2,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::rc::{Rc, Weak};
 
 use crate::error::{Error, Outcome, Result};
 use crate::event_loop::core::Loop;
 use crate::request::{Complete, Request, Underway};
+use crate::stream::readable::is_displaced;
 use crate::stream::transform::{self, Mapping, Stages};
 use crate::stream::{Done, Output, Readable, Reader, Transform, Writable};
 use crate::trace::{At, CallbackKind, Label};
@@ -73,8 +74,8 @@ impl Pipeline {
     /// # Errors
     ///
     /// What the source, a transform or the sink fails with; `NotConnected` if the source is closed
-    /// before its end or the sink before it has finished, `BrokenPipe` if the sink is ended by
-    /// somebody else.
+    /// before its end, or given another reader, or the sink closed before it has finished;
+    /// `BrokenPipe` if the sink is ended by somebody else.
     pub fn to(self, sink: impl Writable) -> Request<()> {
         let Pipeline { at, source, stages } = self;
         Request::new(at, move |core, label, complete| {
@@ -164,6 +165,7 @@ impl Running {
         };
         self.source
             .attach_reader(Reader::at(at, on_data, move |outcome| ending.source_done(outcome)));
+        self.source.resume();
     }
 
     fn data(self: &Rc<Self>, chunk: &[u8]) {
@@ -178,8 +180,12 @@ impl Running {
         }
         let mut stages = Away { stages: self.stages.take(), home: &self.stages };
         let Some(running) = &mut stages.stages else { return self.fail(nested()) };
-        let result = call(running, &*self.sink);
+        let called = catch_unwind(AssertUnwindSafe(|| call(running, &*self.sink)));
         drop(stages);
+        let result = called.unwrap_or_else(|payload| {
+            self.fail(panicked());
+            resume_unwind(payload)
+        });
         match result {
             Err(error) => self.fail(error),
             Ok(true) => {}
@@ -218,6 +224,12 @@ impl Running {
 
     fn source_done(self: &Rc<Self>, outcome: Result<()>) {
         match outcome {
+            // The source is another's now.
+            Err(error) if is_displaced(&error) => {
+                if self.answer.give(Err(error)) {
+                    self.sink.close();
+                }
+            }
             Err(error) => self.fail(error),
             Ok(()) => {
                 self.ended.set(true);
@@ -283,7 +295,7 @@ impl Running {
     }
 }
 
-/// Puts the transforms back, also if one panics.
+/// Puts the transforms back.
 struct Away<'a> {
     stages: Option<Stages>,
     home: &'a RefCell<Option<Stages>>,
@@ -295,11 +307,16 @@ impl Drop for Away<'_> {
     }
 }
 
+/// The panic itself goes where all panics go.
+fn panicked() -> Error {
+    Error::new("a transform panicked")
+}
+
 fn nested() -> Error {
     Error::new("the source gave bytes from inside of a transform")
 }
 
-fn ended_early() -> Error {
+pub(super) fn ended_early() -> Error {
     let message = "the sink was ended before the source";
     Error::new(std::io::Error::new(std::io::ErrorKind::BrokenPipe, message))
 }

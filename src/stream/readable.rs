@@ -59,6 +59,9 @@ use crate::trace::{At, CallbackKind, Label};
 pub trait Readable: 'static {
     /// Gives its bytes to `reader` from now on, in the place of whoever got them before, and begins
     /// to read. Nothing may be told to `reader` before this has returned.
+    ///
+    /// A reader whose place is taken is told so in the next turn: by the streams of this crate, with
+    /// `NotConnected`.
     #[track_caller]
     fn attach_reader(&self, reader: Reader);
 
@@ -191,6 +194,26 @@ pub(super) fn is_closed_early(error: &Error) -> bool {
     error.downcast_ref::<ClosedEarly>().is_some()
 }
 
+/// What ends a reader whose place another has taken.
+pub(crate) fn displaced() -> Error {
+    Error::new(io::Error::new(ErrorKind::NotConnected, Displaced))
+}
+
+pub(super) fn is_displaced(error: &Error) -> bool {
+    error.downcast_ref::<Displaced>().is_some()
+}
+
+#[derive(Debug)]
+struct Displaced;
+
+impl fmt::Display for Displaced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("somebody else reads this stream now: a stream has one reader at a time")
+    }
+}
+
+impl std::error::Error for Displaced {}
+
 #[derive(Debug)]
 struct ClosedEarly;
 
@@ -209,12 +232,23 @@ impl<S: ByteStream> Flow<S> {
         if self.state.is(Facts::CLOSED) {
             return self.core.defer(label, |_| done.tell(Err(closed_early())));
         }
+        if self.state.is(Facts::READ_ENDED) {
+            return self.core.defer(label, |_| done.tell(Ok(())));
+        }
+        self.state.clear(Facts::VALUE_READS);
+        self.install_data(label, Box::new(move |_, chunk| on_data(chunk)));
         if let Some(extras) = self.handlers.extras_to_fill() {
             extras.end.fill(label, Box::new(|_: &S| Ok(())));
             extras.readers.borrow_mut().push(done);
         }
-        self.state.clear(Facts::VALUE_READS);
-        self.install_data(label, Box::new(move |_, chunk| on_data(chunk)));
+    }
+
+    /// Tells the readers in the next turn that somebody else gets the bytes from now on.
+    pub(super) fn displace_readers(&self) {
+        let readers = self.handlers.extras().map(|extras| extras.readers.take());
+        for done in readers.into_iter().flatten() {
+            self.core.defer(self.joins(done.line()), |_| done.tell(Err(displaced())));
+        }
     }
 
     /// Tells the readers that there is no more to come.

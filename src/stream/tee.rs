@@ -5,6 +5,7 @@ use std::fmt;
 use std::rc::{Rc, Weak};
 
 use crate::error::Result;
+use crate::stream::pipeline::ended_early;
 use crate::stream::{Done, Writable};
 
 /// Makes one sink of two: each gets all bytes, as fast as the slower one takes them.
@@ -25,6 +26,7 @@ use crate::stream::{Done, Writable};
 /// ```
 pub fn tee(first: impl Writable, second: impl Writable) -> Tee {
     let sides = Sides {
+        ending: Cell::new(false),
         first: Side { sink: Box::new(first), is_full: Cell::new(false) },
         second: Side { sink: Box::new(second), is_full: Cell::new(false) },
     };
@@ -36,6 +38,8 @@ pub fn tee(first: impl Writable, second: impl Writable) -> Tee {
 pub struct Tee(Rc<Sides>);
 
 struct Sides {
+    /// Both were told that no more will come.
+    ending: Cell<bool>,
     first: Side,
     second: Side,
 }
@@ -118,6 +122,7 @@ impl Writable for Tee {
     }
 
     fn end(&self) {
+        self.0.ending.set(true);
         self.0.each().into_iter().for_each(|side| side.sink.end());
     }
 
@@ -134,6 +139,8 @@ impl Tee {
 
 /// The first failure is that of both.
 fn side_done(both: &Both<Done>, sides: &Weak<Sides>, outcome: Result<()>) {
+    let is_early = sides.upgrade().is_some_and(|sides| !sides.ending.get());
+    let outcome = if is_early { outcome.and_then(|()| Err(ended_early())) } else { outcome };
     let last = both.told();
     let done = if outcome.is_err() { last.or_else(|| both.then.take()) } else { last };
     let Some(done) = done else { return };

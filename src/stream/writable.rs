@@ -87,7 +87,7 @@ impl<S: ByteStream> Flow<S> {
     }
 
     pub(crate) fn when_done(self: &Rc<Self>, done: Done) {
-        if self.state.is(Facts::CLOSED) {
+        if self.state.is(Facts::CLOSED | Facts::WRITE_ENDED) {
             let outcome =
                 if self.state.is(Facts::WRITE_ENDED) { Ok(()) } else { Err(closed_early()) };
             return self.core.defer(self.joins(done.line()), |_| done.tell(outcome));
