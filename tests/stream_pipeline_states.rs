@@ -37,7 +37,7 @@ fn a_source_that_has_ended_ends_the_sink() {
             stream.on_end(move |stream| {
                 let (stream, said, _kept) = (stream.clone(), said.clone(), &socket);
                 unspin::set_immediate(move || {
-                    tell(&said, pipeline(stream).to(Sink::new(&said, 100)))
+                    tell(&said, pipeline(stream).to(Sink::new(&said, 100)));
                 });
             });
         });
