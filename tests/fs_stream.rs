@@ -3,11 +3,11 @@
 mod util;
 
 use std::cell::{Cell, RefCell};
-use std::io::ErrorKind;
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::Command;
 use std::rc::Rc;
-use std::thread;
 
 use unspin::fs::{self, ReadOptions, ReadStream};
 use unspin::{AbortController, EventLoop, Outcome, ResourceKind};
@@ -170,10 +170,20 @@ fn a_pipe_is_read_as_it_comes() {
     let made = Command::new("mkfifo").arg(&path).status().expect("there is a mkfifo");
     assert!(made.success());
     let seen = Seen::default();
-    let (all, from) = (seen.clone(), path.clone());
-    let writer = thread::spawn(move || std::fs::write(path, "through a pipe"));
-    run_real(move || all.all_of(&fs::read_stream(from)));
-    writer.join().expect("no panic").expect("it is written");
+    // Open before it is read: a pipe that nobody writes to is at its end. Both ways, for who only
+    // writes waits for a reader.
+    let both_ways = OpenOptions::new().read(true).write(true).open(&path);
+    let mut writer = both_ways.expect("it is there");
+    writer.write_all(b"through a pipe").expect("there is room");
+    let all = seen.clone();
+    run_real(move || {
+        let stream = fs::read_stream(path);
+        let mut writer = Some(writer);
+        stream.on_data(move |_, chunk| {
+            all.add(chunk);
+            drop(writer.take());
+        });
+    });
     assert_eq!(*seen.bytes.borrow(), b"through a pipe");
 }
 
