@@ -281,6 +281,119 @@ fn what_is_sent_before_a_close_in_the_same_task_is_told_as_sent() {
     log.expect(&["flushed", "close"]);
 }
 
+#[test]
+fn writes_that_never_waited_are_told_as_sent_before_the_close_of_the_same_task() {
+    const WRITES: usize = 32;
+    let log = Log::new();
+    let said = log.clone();
+    run(|| {
+        pair(move |stream, mut peer| {
+            stream.on_close(says(&said, "close"));
+            for _ in 0..WRITES {
+                assert!(stream.write(b"PING"));
+                tell(&stream, &said, "write");
+            }
+            stream.close();
+            said.say("task");
+            beside(move || {
+                let mut bytes = Vec::new();
+                peer.read_to_end(&mut bytes).expect("it ends in order");
+                assert_eq!(bytes, b"PING".repeat(WRITES));
+            });
+        });
+    });
+    let mut expected = vec!["task"];
+    expected.extend(["write"; WRITES]);
+    expected.push("close");
+    log.expect(&expected);
+}
+
+#[test]
+fn ones_own_end_is_told_before_the_close_of_the_same_task() {
+    let log = Log::new();
+    let said = log.clone();
+    run(|| {
+        pair(move |stream, peer| {
+            stream.on_close(says(&said, "close"));
+            stream.end();
+            tell(&stream, &said, "ended");
+            stream.close();
+            tell(&stream, &said, "too late");
+            drop(peer);
+        });
+    });
+    log.expect(&["ended", "too late NotConnected", "close"]);
+}
+
+#[test]
+fn a_write_and_ones_own_end_are_told_in_this_order_and_then_the_close() {
+    let log = Log::new();
+    let said = log.clone();
+    run(|| {
+        pair(move |stream, mut peer| {
+            stream.on_close(says(&said, "close"));
+            stream.write_owned(pattern(LARGE));
+            tell(&stream, &said, "write");
+            stream.end();
+            let (kept, told) = (stream.clone(), said.clone());
+            stream.flushed().callback(move |ended: Result<(), Error>| {
+                ended.expect("the peer reads all");
+                told.say("end");
+                kept.close();
+            });
+            beside(move || {
+                let mut bytes = Vec::new();
+                peer.read_to_end(&mut bytes).expect("it ends in order");
+                assert!(bytes == pattern(LARGE));
+            });
+        });
+    });
+    log.expect(&["write", "end", "close"]);
+}
+
+#[test]
+fn a_stream_whose_last_handle_goes_is_closed_after_it_is_told() {
+    let log = Log::new();
+    let said = log.clone();
+    run(|| {
+        pair(move |stream, mut peer| {
+            stream.on_close(says(&said, "close"));
+            stream.cork();
+            stream.write(b"corked");
+            tell(&stream, &said, "first");
+            stream.uncork();
+            tell(&stream, &said, "second");
+            drop(stream);
+            beside(move || {
+                let mut bytes = Vec::new();
+                peer.read_to_end(&mut bytes).expect("it ends in order");
+                assert_eq!(bytes, b"corked");
+            });
+        });
+    });
+    log.expect(&["first", "second", "close"]);
+}
+
+#[test]
+fn of_a_stream_that_fails_in_the_same_task_the_failure_is_told() {
+    let log = Log::new();
+    let said = log.clone();
+    run(|| {
+        pair(move |stream, peer| {
+            let failed = said.clone();
+            stream.on_error(move |_, error| failed.say(format!("error {:?}", error.kind())));
+            stream.on_close(says(&said, "close"));
+            stream.write(b"before");
+            tell(&stream, &said, "sent");
+            stream.end();
+            assert!(!stream.write(b"after"));
+            tell(&stream, &said, "refused");
+            drop(peer);
+        });
+    });
+    log.expect(&["sent", "error BrokenPipe", "refused BrokenPipe", "close"]);
+}
+
 #[cfg(feature = "async")]
 #[test]
 fn it_is_awaited() {

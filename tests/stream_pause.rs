@@ -187,3 +187,26 @@ fn a_paused_stream_still_writes() {
         });
     });
 }
+
+#[test]
+fn bytes_that_nobody_reads_cost_a_turn_each_at_most_and_then_none() {
+    const BYTES: u64 = 16;
+    run(|| {
+        pair(|stream, mut socket| {
+            let log = Log::new();
+            spy(&stream, &log);
+            stream.pause();
+            let before = unspin::metrics();
+            socket.set_nodelay(true).expect("it is open");
+            for _ in 0..BYTES {
+                socket.write_all(b"x").expect("it fits into the buffers");
+            }
+            unspin::set_timeout(millis(100), move || {
+                let turns = (unspin::metrics() - before).turns;
+                assert!(turns <= BYTES + 4, "{turns} turns for {BYTES} bytes that nobody reads");
+                log.expect(&[]);
+                drop((stream, socket));
+            });
+        });
+    });
+}

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 
 use crate::error::{Error, Result};
 use crate::event_loop::KeepAlive;
@@ -38,9 +38,9 @@ impl<S: ByteStream> Flow<S> {
         Request::new(at, move |core, label, complete| {
             let complete = Rc::new(Cell::new(Some(complete)));
             let given_up = Rc::clone(&complete);
-            match flow.upgrade().filter(|flow| flow.state.is(Facts::QUEUED)) {
-                Some(flow) => flow.wait_for_flush(label.at, complete),
-                None => tell_later(core, label, &flow, complete),
+            match flow.upgrade().filter(|flow| flow.handlers.extras_to_fill().is_some()) {
+                Some(flow) => flow.wait_for_flush(label, complete),
+                None => fail_later(core, label, complete),
             }
             Underway::Other(Box::new(move |core| {
                 let Some(complete) = given_up.take() else { return false };
@@ -50,15 +50,26 @@ impl<S: ByteStream> Flow<S> {
         })
     }
 
-    fn wait_for_flush(&self, at: At, complete: Rc<Cell<Option<Complete<()>>>>) {
-        if let Some(extras) = self.handlers.extras_to_fill() {
-            // What somebody else sends meanwhile is counted when it is done: wait for all then.
-            let lent = self.state.is(Facts::LENT);
-            let queued = self.bytes_written.get() + self.queue.borrow().length() as u64;
-            let mark = if lent { u64::MAX } else { queued };
-            let alive = (!self.activity.is_referenced()).then(|| self.core.keep_alive(at));
-            extras.flushes.borrow_mut().push_back(Flush { mark, complete, _alive: alive });
+    fn wait_for_flush(self: &Rc<Self>, label: Label, complete: Rc<Cell<Option<Complete<()>>>>) {
+        let Some(extras) = self.handlers.extras_to_fill() else { return };
+        let waits = self.state.is(Facts::QUEUED);
+        let alive =
+            (waits && !self.activity.is_referenced()).then(|| self.core.keep_alive(label.at));
+        let flush = Flush { mark: self.flush_mark(), complete, _alive: alive };
+        extras.flushes.borrow_mut().push_back(flush);
+        if !waits {
+            self.tell_flushed_later(label);
         }
+    }
+
+    /// How many bytes the system has taken when all that was accepted so far is sent.
+    fn flush_mark(&self) -> u64 {
+        // What somebody else sends meanwhile is counted when it is done: wait for all then. And
+        // nothing more is sent of a stream that is closed or has failed.
+        if self.state.is(Facts::LENT | Facts::CLOSED | Facts::FAILED) {
+            return u64::MAX;
+        }
+        self.bytes_written.get() + self.queue.borrow().length() as u64
     }
 
     /// Tells those whose bytes are sent.
@@ -66,6 +77,15 @@ impl<S: ByteStream> Flow<S> {
         while let Some(flush) = self.next_flush(self.taken()) {
             flush.tell(&self.core, Ok(()));
         }
+    }
+
+    /// The same in the next turn, or before the close is told, if that comes first.
+    pub(crate) fn tell_flushed_later(self: &Rc<Self>, label: Label) {
+        // Not a handle: the last one that is dropped closes the stream all the same.
+        let flow = Rc::downgrade(self);
+        self.core.defer(label, move |_| {
+            flow.upgrade().into_iter().for_each(|flow| flow.tell_flushed());
+        });
     }
 
     /// Whether somebody is to be told.
@@ -107,19 +127,12 @@ fn is_next(flushes: &VecDeque<Flush>, sent: u64) -> bool {
     flushes.front().is_some_and(|flush| flush.mark <= sent)
 }
 
-/// Nothing waits to be sent, or never will: that is told in the next turn.
-fn tell_later<S: ByteStream>(
-    core: &Loop,
-    label: Label,
-    flow: &Weak<Flow<S>>,
-    complete: Rc<Cell<Option<Complete<()>>>>,
-) {
-    let is_open = |flow: Rc<Flow<S>>| !flow.state.is(Facts::CLOSED | Facts::FAILED);
-    let open = flow.upgrade().is_some_and(is_open);
+/// The stream and its close are over.
+fn fail_later(core: &Loop, label: Label, complete: Rc<Cell<Option<Complete<()>>>>) {
     core.defer(label, move |core| {
         if let Some(complete) = complete.take() {
-            let closed = || Error::from(io::ErrorKind::NotConnected);
-            complete(core, if open { Ok(()) } else { Err(closed()) });
+            let message = "the stream was closed before";
+            complete(core, Err(Error::new(io::Error::new(io::ErrorKind::NotConnected, message))));
         }
     });
 }

@@ -347,7 +347,8 @@ macro_rules! writing_side {
                 }
 
                 /// Tells when all that was written until it is begun has been handed to the system:
-                /// what Node tells the callback of a `write`.
+                /// what Node tells the callback of a `write`. It is told in a later task, and before the
+                /// close.
                 ///
                 /// The request keeps the loop alive, also if the stream is unreferenced. Dropping or
                 /// cancelling it takes nothing back.

@@ -312,8 +312,7 @@ impl<S: ByteStream> Flow<S> {
     fn uncorked(self: &Rc<Self>) {
         self.update_activity();
         if self.has_flushed() {
-            let flow = Rc::clone(self);
-            self.core.defer(self.label, move |_| flow.tell_flushed());
+            self.tell_flushed_later(self.label);
         }
         let empty = !self.state.is(Facts::QUEUED);
         if empty && self.state.is(Facts::ENDING) {
