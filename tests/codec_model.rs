@@ -1,9 +1,13 @@
 //! However the bytes are cut into chunks, the lines and frames are the same; and they are those of
 //! the plainest way to find them.
 
+#[path = "fuzz/lines.rs"]
+mod lines;
+
+use lines::Found;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use unspin::codec::{FrameDecoder, Framing, LineDecoder};
+use unspin::codec::{FrameDecoder, Framing};
 
 /// Cuts bytes into chunks of these sizes, again and again.
 fn chunks<'a>(mut bytes: &'a [u8], sizes: &[usize]) -> Vec<&'a [u8]> {
@@ -16,41 +20,6 @@ fn chunks<'a>(mut bytes: &'a [u8], sizes: &[usize]) -> Vec<&'a [u8]> {
         bytes = rest;
     }
     chunks
-}
-
-/// The items, and whether they ended with an error.
-type Found = (Vec<Vec<u8>>, bool);
-
-fn lines(bytes: &[u8], sizes: &[usize], limit: usize) -> Found {
-    let (mut decoder, mut found) = (LineDecoder::with_limit(limit), Vec::new());
-    for mut chunk in chunks(bytes, sizes) {
-        loop {
-            match decoder.decode(&mut chunk) {
-                Ok(Some(line)) => found.push(line.to_vec()),
-                Ok(None) => break,
-                Err(_) => return (found, true),
-            }
-        }
-        assert!(decoder.buffered() <= limit + 1);
-    }
-    match decoder.finish() {
-        Ok(last) => found.extend(last.map(<[u8]>::to_vec)),
-        Err(_) => return (found, true),
-    }
-    (found, false)
-}
-
-fn plain_lines(bytes: &[u8], limit: usize) -> Found {
-    let mut found = Vec::new();
-    for line in bytes.split_inclusive(|&byte| byte == b'\n') {
-        let body = line.strip_suffix(b"\n").map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-        let body = body.unwrap_or(line);
-        if body.len() > limit {
-            return (found, true);
-        }
-        found.push(body.to_vec());
-    }
-    (found, false)
 }
 
 fn frames(framing: &Framing, bytes: &[u8], sizes: &[usize], most: usize) -> Found {
@@ -105,8 +74,9 @@ fn framing() -> impl Strategy<Value = Framing> {
 proptest! {
     #[test]
     fn lines_do_not_depend_on_the_chunks(bytes in text(), sizes in sizes(), limit in 0_usize..20) {
-        prop_assert_eq!(lines(&bytes, &sizes, limit), plain_lines(&bytes, limit));
-        prop_assert_eq!(lines(&bytes, &[], limit), plain_lines(&bytes, limit));
+        let plain = lines::plain(&bytes, limit);
+        prop_assert_eq!(&lines::lines(chunks(&bytes, &sizes), limit), &plain);
+        prop_assert_eq!(&lines::lines(chunks(&bytes, &[]), limit), &plain);
     }
 
     #[test]
