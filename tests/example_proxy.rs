@@ -1,47 +1,34 @@
 //! The example `proxy`, as a process between real sockets.
 
-use std::fs;
+mod example;
+
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{ChildStderr, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use example::{LIMIT, Server, binary};
 use socket2::SockRef;
-use unspin::signal::{self, Signal};
-
-const LIMIT: Duration = Duration::from_secs(30);
+use unspin::signal::Signal;
 
 /// A proxy that runs, until it is dropped.
 struct Proxy {
-    child: Child,
-    address: String,
+    server: Server,
     errors: BufReader<ChildStderr>,
 }
 
 impl Proxy {
     fn to(upstream: impl ToString) -> Proxy {
-        let test = std::env::current_exe().expect("a test knows its binary");
-        let profile = test.parent().and_then(Path::parent).expect("it lies in target/PROFILE/deps");
-        let mut child = Command::new(profile.join("examples/proxy"))
-            .args(["127.0.0.1:0", &upstream.to_string()])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            // Under AddressSanitizer, freed memory is kept back: hundreds of megabytes, if it may.
-            .env("ASAN_OPTIONS", "quarantine_size_mb=1")
-            .spawn()
-            .expect("it can be run: `cargo build --examples` first");
-        let errors = BufReader::new(child.stderr.take().expect("it is piped"));
-        let mut line = String::new();
-        let stdout = child.stdout.take().expect("it is piped");
-        BufReader::new(stdout).read_line(&mut line).expect("it prints text");
-        let address = line.trim().strip_prefix("listening on ").expect("it listens").to_owned();
-        Proxy { child, address, errors }
+        let arguments = ["127.0.0.1:0", &upstream.to_string()];
+        let mut command = Command::new(binary("proxy"));
+        let mut server = Server::of(command.args(arguments).stderr(Stdio::piped()));
+        let errors = BufReader::new(server.child.stderr.take().expect("it is piped"));
+        Proxy { server, errors }
     }
 
     fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(&self.address).expect("it accepts");
+        let stream = TcpStream::connect(&self.server.address).expect("it accepts");
         stream.set_read_timeout(Some(LIMIT)).expect("a limit can be set");
         stream.set_write_timeout(Some(LIMIT)).expect("a limit can be set");
         stream
@@ -52,24 +39,6 @@ impl Proxy {
         let mut line = String::new();
         self.errors.read_line(&mut line).expect("it prints text");
         line
-    }
-
-    /// The most memory that it had so far, in KiB; 0 where the system does not tell.
-    fn peak_memory(&self) -> u32 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()));
-        let peak = status
-            .iter()
-            .flat_map(|status| status.lines())
-            .find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB")?.trim().parse().ok());
-        peak.unwrap_or(0)
-    }
-}
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        // It may have ended by itself: then there is nothing to kill.
-        let _ = self.child.kill();
-        self.child.wait().expect("it ends when it is killed");
     }
 }
 
@@ -114,7 +83,7 @@ fn a_client_that_does_not_read_costs_no_memory() {
     server.write_all(b"hello").expect("the proxy reads");
     let mut word = [0; 5];
     (&client).read_exact(&mut word).expect("it was sent");
-    let before = proxy.peak_memory();
+    let before = proxy.server.peak_memory();
     // Until nobody on the way takes more.
     server.set_write_timeout(Some(Duration::from_millis(200))).expect("a limit can be set");
     let mut sent = 0;
@@ -122,7 +91,7 @@ fn a_client_that_does_not_read_costs_no_memory() {
         sent += length as u64;
         assert!(sent < 256 << 20, "somebody keeps it all");
     }
-    let grown = proxy.peak_memory() - before;
+    let grown = proxy.server.peak_memory() - before;
     assert!(grown < 4096, "{grown} KiB");
     drop(server);
     let kept = std::io::copy(&mut &client, &mut std::io::sink()).expect("nothing is lost");
@@ -169,7 +138,7 @@ fn at_a_signal_it_accepts_no_more_and_finishes_what_is_in_flight() {
     let mut server = accept(&listener);
     client.write_all(b"?").expect("it is connected");
     server.read_exact(&mut [0]).expect("both are joined");
-    signal::kill(proxy.child.id(), Signal::TERMINATE).expect("it lives");
+    proxy.server.signal(Signal::TERMINATE);
     assert!(proxy.error().contains("closing"));
     let end = server.read(&mut [0]).expect("the client is asked for nothing more, in order");
     assert_eq!(end, 0);
@@ -178,5 +147,5 @@ fn at_a_signal_it_accepts_no_more_and_finishes_what_is_in_flight() {
     let mut answer = String::new();
     client.read_to_string(&mut answer).expect("it is closed in order");
     assert_eq!(answer, "answer");
-    assert_eq!(proxy.child.wait().expect("it is our child").code(), Some(0));
+    proxy.server.has_ended();
 }

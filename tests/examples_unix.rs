@@ -3,36 +3,23 @@
 mod example;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::thread;
 
-use unspin::signal::{self, Signal};
-
-/// Starts it, and waits until it listens.
-fn serve(path: &Path) -> Child {
-    let mut server = Command::new(example::binary("unix_echo"))
-        .arg(path)
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("it can be run");
-    let mut line = String::new();
-    let stdout = server.stdout.take().expect("it is piped");
-    BufReader::new(stdout).read_line(&mut line).expect("it prints text");
-    assert_eq!(line.trim(), format!("listening on {}", path.display()));
-    server
-}
+use example::{LIMIT, Server, binary};
+use unspin::signal::Signal;
 
 #[test]
 fn it_echoes_at_its_path_and_takes_the_path_with_it() {
     let directory = tempfile::tempdir().expect("a temporary folder");
     let path = directory.path().join("echo");
-    let mut server = serve(&path);
+    let server = Server::of(Command::new(binary("unix_echo")).arg(&path));
+    assert_eq!(server.address, path.display().to_string());
     let client = UnixStream::connect(&path).expect("it accepts");
-    client.set_read_timeout(Some(example::LIMIT)).expect("a limit can be set");
+    client.set_read_timeout(Some(LIMIT)).expect("a limit can be set");
     let sent: Vec<u8> = (0..2_000_000).map(|index| (index / 7) as u8).collect();
     let mut received = Vec::new();
     thread::scope(|scope| {
@@ -43,8 +30,8 @@ fn it_echoes_at_its_path_and_takes_the_path_with_it() {
         (&client).read_to_end(&mut received).expect("the server writes");
     });
     assert!(received == sent, "{} of {} bytes, or others", received.len(), sent.len());
-    signal::kill(server.id(), Signal::TERMINATE).expect("it lives");
-    assert_eq!(server.wait().expect("it is our child").code(), Some(0));
+    server.signal(Signal::TERMINATE);
+    server.has_ended();
     assert!(!path.exists(), "its path is left behind");
 }
 
@@ -53,8 +40,7 @@ fn it_leaves_alone_what_is_there_and_says_so() {
     let directory = tempfile::tempdir().expect("a temporary folder");
     let path = directory.path().join("taken");
     fs::write(&path, "somebody's").expect("a file");
-    let output =
-        Command::new(example::binary("unix_echo")).arg(&path).output().expect("it can be run");
+    let output = Command::new(binary("unix_echo")).arg(&path).output().expect("it can be run");
     assert_eq!(output.status.code(), Some(1));
     let told = String::from_utf8(output.stderr).expect("it prints text");
     assert!(told.contains("taken") && told.contains("in use"), "{told}");

@@ -32,9 +32,12 @@ pub(crate) struct Server {
 impl Server {
     /// Starts an example, and waits until it listens.
     pub(crate) fn start(name: &str, arguments: &[&str]) -> Server {
-        let mut child = Command::new(binary(name))
-            .args(arguments)
-            .arg("127.0.0.1:0")
+        Server::of(Command::new(binary(name)).args(arguments).arg("127.0.0.1:0"))
+    }
+
+    /// The same for a command.
+    pub(crate) fn of(command: &mut Command) -> Server {
+        let mut child = command
             .stdout(Stdio::piped())
             // Under AddressSanitizer, freed memory is kept back: hundreds of megabytes, if it may.
             .env("ASAN_OPTIONS", "quarantine_size_mb=1")
@@ -45,7 +48,7 @@ impl Server {
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line).expect("it prints text");
         let address = line.trim().strip_prefix("listening on ");
-        server.address.push_str(address.unwrap_or_else(|| panic!("{name} printed {line:?}")));
+        server.address.push_str(address.unwrap_or_else(|| panic!("it printed {line:?}")));
         server
     }
 
