@@ -108,3 +108,18 @@ impl Cut for LineCut {
         if rest > self.limit { Err(too_long("line", self.limit)) } else { Ok(()) }
     }
 }
+
+/// The length of the first line of `bytes` with its end; `None` if it has none yet. Of the bytes so
+/// many were `searched` before, and had none.
+///
+/// # Errors
+///
+/// `InvalidData` if the line is longer than `limit`, its end not counted.
+pub(crate) fn line_end(bytes: &[u8], searched: usize, limit: usize) -> Result<Option<usize>> {
+    let newline = find(b'\n', &bytes[searched..]).map(|at| searched + at);
+    let text = &bytes[..newline.unwrap_or(bytes.len())];
+    if text.strip_suffix(b"\r").unwrap_or(text).len() > limit {
+        return Err(too_long("line", limit));
+    }
+    Ok(newline.map(|at| at + 1))
+}

@@ -52,3 +52,4 @@ mod pieces;
 
 pub use frames::{FrameDecoder, Framing};
 pub use lines::LineDecoder;
+pub(crate) use lines::line_end;

@@ -50,10 +50,14 @@ impl<F: ?Sized> Place<F> {
         self.bytes.get() as usize
     }
 
-    /// Takes the handler away for good, to be dropped. One that runs is dropped when its call is
-    /// over.
+    /// Takes the handler away for good, to be dropped, and takes no other.
     pub(crate) fn retire(&self) -> Option<Box<F>> {
         self.retired.set(true);
+        self.clear()
+    }
+
+    /// Takes the handler away, to be dropped. One that runs is dropped when its call is over.
+    pub(crate) fn clear(&self) -> Option<Box<F>> {
         self.filled.set(false);
         self.bytes.set(0);
         self.callback.take()

@@ -196,6 +196,7 @@ impl<T: 'static> Operation<T> {
                 Underway::Stoppable(Box::new(cancel), stop.clone())
             }
             Some(Underway::Told(_, tell)) => Underway::Told(Box::new(cancel), Rc::clone(tell)),
+            Some(Underway::Lent(_, back)) => Underway::Lent(Box::new(cancel), Rc::clone(back)),
             _ => cancel,
         }
     }

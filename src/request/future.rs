@@ -94,6 +94,8 @@ impl<T: 'static> Drop for RequestFuture<T> {
             let result = answer.result.take();
             if result.is_none() {
                 underway.call_off(core);
+            } else {
+                underway.give_back();
             }
             drop(result);
         }

@@ -59,6 +59,8 @@ pub(crate) enum Underway {
     Stoppable(Box<Underway>, Stop),
     /// As the one inside; and one that has begun is told when nobody wants its result any more.
     Told(Box<Underway>, Rc<dyn Fn()>),
+    /// As the one inside; and a result that nobody takes goes back to where it came from.
+    Lent(Box<Underway>, Rc<dyn Fn()>),
 }
 
 impl Underway {
@@ -67,7 +69,9 @@ impl Underway {
             Underway::Job(Some(id)) => core.cancel_job(*id),
             Underway::Job(None) => false,
             Underway::Other(cancel) => cancel(core),
-            Underway::Stoppable(underway, _) | Underway::Told(underway, _) => underway.cancel(core),
+            Underway::Stoppable(underway, _)
+            | Underway::Told(underway, _)
+            | Underway::Lent(underway, _) => underway.cancel(core),
         }
     }
 
@@ -80,6 +84,14 @@ impl Underway {
             _ => {}
         }
         cancelled
+    }
+
+    /// Gives a result back that is there, and that nobody takes.
+    #[cfg(feature = "async")]
+    fn give_back(&self) {
+        if let Underway::Lent(_, give_back) = self {
+            give_back();
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The descriptor of a standard stream: how it is read and written without waiting.
 
+use std::cell::{RefCell, RefMut};
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, IoSlice, IsTerminal, Read, Write};
 use std::os::fd::AsRawFd;
@@ -10,6 +11,7 @@ use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 
 use crate::stdio::DescriptorKind;
+use crate::stdio::kept::Kept;
 use crate::stdio::stored::Stored;
 use crate::stream::Io;
 use crate::sys::{fd, signal, sigpipe, socket, terminal};
@@ -21,6 +23,8 @@ pub struct Channel {
     kind: DescriptorKind,
     how: How,
     name: &'static str,
+    /// Never borrowed across user code.
+    kept: RefCell<Kept>,
     /// A write to a pipe that nobody reads would end the process.
     holds_signal_back: bool,
 }
@@ -66,7 +70,12 @@ impl Channel {
                 Direction::Out => (file, How::Never),
             },
         };
-        Ok(Channel { file, kind, how, name, holds_signal_back: sigpipe::is_deadly() })
+        let kept = match direction {
+            Direction::In => Kept::left(),
+            Direction::Out => Kept::default(),
+        };
+        let holds_signal_back = sigpipe::is_deadly();
+        Ok(Channel { file, kind, how, name, kept: RefCell::new(kept), holds_signal_back })
     }
 
     pub(super) fn kind(&self) -> DescriptorKind {
@@ -75,6 +84,11 @@ impl Channel {
 
     pub(super) fn terminal(&self) -> Option<Terminal> {
         Terminal::of(&self.file).ok()
+    }
+
+    /// What was read and nobody has had: the next reader gets that first.
+    pub(super) fn kept(&self) -> RefMut<'_, Kept> {
+        self.kept.borrow_mut()
     }
 
     /// What reads on the pool, if that is how it is done.
@@ -91,7 +105,8 @@ impl Channel {
 
     fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match &self.how {
-            How::Stored(stored) => stored.take(buffer),
+            // A question may be the last, and what is read ahead is in nobody's hands.
+            How::Stored(stored) => stored.take(buffer, !self.kept().is_asked()),
             How::Told => socket::recv_at_once(&self.file, buffer),
             How::Asked if !fd::is_readable(&self.file) => Err(ErrorKind::WouldBlock.into()),
             _ => (&self.file).read(buffer),
@@ -149,6 +164,9 @@ impl Io for Channel {
     const SENT_AT_THE_END: bool = true;
 
     fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        if let Some(length) = self.kept().read(buffer) {
+            return Ok(length);
+        }
         match self.receive(buffer) {
             // It was hung up, or nobody is left in the foreground who could type.
             Err(error)

@@ -18,6 +18,28 @@
 //! methods that makes sense. There is one of each for a loop: to ask again gives another handle of
 //! it. The loop owns them; one that is idle keeps no loop alive.
 //!
+//! # Questions
+//!
+//! [`Stdin::read_line`] asks for one line, and [`Stdin::read_all`] for all there is. They are
+//! [requests](crate::Request): for a callback, a promise, or to be awaited.
+//!
+//! ```no_run
+//! fn main() -> unspin::Result<()> {
+//!     unspin::run(|| {
+//!         println!("your name?");
+//!         unspin::stdio::stdin()?.read_line().callback(|name| {
+//!             println!("hello {}", name?.as_deref().unwrap_or("nobody"));
+//!             unspin::Result::Ok(())
+//!         });
+//!         unspin::Result::Ok(())
+//!     })
+//! }
+//! ```
+//!
+//! What was read behind the answer is kept, and so is all that was read for a question which is
+//! cancelled: for whoever reads next, and where nobody does, for the process's next input here. `std`
+//! does not see it, and neither do programs that are started: they get what the system still has.
+//!
 //! # What they are connected to
 //!
 //! * A **terminal** or a **pipe** is opened again, through `/proc/self/fd`, so as not to block: the
@@ -52,7 +74,9 @@
 //! comes later than what is printed meanwhile. So a program that prints much uses one of the two.
 
 mod channel;
+mod kept;
 mod output;
+mod question;
 mod stdin;
 mod stored;
 mod typing;

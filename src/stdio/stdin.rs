@@ -21,7 +21,7 @@ use crate::trace::Label;
 ///
 /// **The end.** A terminal ends where Ctrl-D is pressed on an empty line, and where it is hung up. At
 /// its end the input is closed; the process's descriptor stays open, and to ask for the input again
-/// reads on where the system does.
+/// reads on where the system does, behind what a [question](Stdin::read_line) has left.
 ///
 /// **Alive.** While it is read it keeps the loop alive, until its end; an idle or a paused one does
 /// not. Nothing is read before somebody wants it, and a program that has read its line and ends does

@@ -10,6 +10,7 @@ use crate::event_loop::core::Loop;
 use crate::pool::Lane;
 use crate::reactor::Readiness;
 use crate::slots::Key;
+use crate::stdio::kept::Kept;
 use crate::sys;
 use crate::trace::{CallbackKind, Label};
 
@@ -51,15 +52,16 @@ impl Stored {
         *self.home.borrow_mut() = Some(Home { core: Rc::clone(core), key, label });
     }
 
-    /// Takes what is there, and has more read; 0 is the end.
+    /// Takes what is there, and has more read where it has come to its end: before that
+    /// is asked for, if it `reads_ahead`. 0 is the end of the file.
     ///
     /// # Errors
     ///
     /// `WouldBlock` until a chunk is there; what the system said.
-    pub(super) fn take(&self, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(super) fn take(&self, buffer: &mut [u8], reads_ahead: bool) -> io::Result<usize> {
         let ahead = &self.ahead;
         if let Some(length) = ahead.take(buffer) {
-            if ahead.is_empty() {
+            if reads_ahead && ahead.is_empty() {
                 self.read_ahead();
             }
             return Ok(length);
@@ -100,6 +102,15 @@ impl Stored {
     }
 }
 
+impl Drop for Stored {
+    fn drop(&mut self) {
+        let rest = self.ahead.rest();
+        if !rest.is_empty() {
+            Kept::leave(rest);
+        }
+    }
+}
+
 impl Ahead {
     fn came(&self, (chunk, failure): (Vec<u8>, Option<io::Error>)) {
         self.is_under_way.set(false);
@@ -111,6 +122,11 @@ impl Ahead {
 
     fn is_empty(&self) -> bool {
         self.taken.get() == self.chunk.borrow().len()
+    }
+
+    fn rest(&self) -> Vec<u8> {
+        let chunk = self.chunk.borrow();
+        chunk[self.taken.get().min(chunk.len())..].to_vec()
     }
 
     /// `None` if nothing is there.

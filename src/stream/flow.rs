@@ -105,6 +105,8 @@ impl<S: ByteStream> Flow<S> {
             return;
         }
         self.displace_readers();
+        // It may keep bytes, which are the new one's.
+        drop(self.handlers.data.clear());
         self.handlers.value.fill(label, handler);
         self.state.set(Facts::OPEN_OWED | Facts::VALUE_READS);
         self.reader_installed();

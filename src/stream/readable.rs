@@ -6,6 +6,7 @@ use std::panic::Location;
 use std::rc::Rc;
 
 use crate::error::{Error, Result};
+use crate::stream::handlers::OnData;
 use crate::stream::state::Facts;
 use crate::stream::{ByteStream, Flow};
 use crate::trace::{At, CallbackKind, Label};
@@ -236,11 +237,27 @@ impl<S: ByteStream> Flow<S> {
             return self.core.defer(label, |_| done.tell(Ok(())));
         }
         self.state.clear(Facts::VALUE_READS);
-        self.install_data(label, Box::new(move |_, chunk| on_data(chunk)));
+        self.join_reader(label, Box::new(move |_, chunk| on_data(chunk)), done);
         if let Some(extras) = self.handlers.extras_to_fill() {
             extras.end.fill(label, Box::new(|_: &S| Ok(())));
+        }
+    }
+
+    /// The same beside the handler of the end, of a stream that is open.
+    pub(crate) fn join_reader(self: &Rc<Self>, label: Label, on_data: Box<OnData<S>>, done: Done) {
+        self.install_data(label, on_data);
+        if let Some(extras) = self.handlers.extras_to_fill() {
             extras.readers.borrow_mut().push(done);
         }
+    }
+
+    /// Takes such a reader away, which is told nothing: nobody reads then.
+    pub(crate) fn detach_reader(&self) {
+        self.state.clear(Facts::HAS_READER);
+        let on_data = self.handlers.data.clear();
+        let readers = self.handlers.extras().map(|extras| extras.readers.take());
+        self.update_activity();
+        drop((on_data, readers));
     }
 
     /// Tells the readers in the next turn that somebody else gets the bytes from now on.

@@ -17,6 +17,7 @@ pub mod events;
 pub mod files;
 #[cfg(feature = "async")]
 pub mod futures;
+pub mod input;
 pub mod net;
 pub mod poll;
 pub mod pty;
