@@ -410,6 +410,24 @@ fn an_input_that_is_closed_while_it_is_asked_keeps_what_was_read() {
     expect_of_halves(TEST, "the stream was closed before its end\nmore\n\"halves\\n\"\n7 bytes\n");
 }
 
+/// In the turn in which its place was taken: the new reader stays.
+#[test]
+fn a_question_that_is_cancelled_where_another_reads_already_disturbs_nobody() {
+    if is_child() {
+        return run_real(|| {
+            let stdin = stdin()?;
+            let pending = stdin.read_line().callback(|line| {
+                assert!(line.expect_err("it is cancelled").is_cancelled());
+            });
+            collect_more(&stdin);
+            assert!(pending.cancel());
+            Result::Ok(())
+        });
+    }
+    const TEST: &str = "a_question_that_is_cancelled_where_another_reads_already_disturbs_nobody";
+    expect_of_halves(TEST, "\"halves\\n\"\n7 bytes\n");
+}
+
 /// Who comes second is told so, and disturbs nobody.
 #[test]
 fn a_question_beside_another_reader_is_an_error() {

@@ -1,6 +1,6 @@
 //! Questions: a line of the standard input, or all of it, asked for once.
 
-use std::cell::{Cell, RefCell, RefMut};
+use std::cell::{Cell, OnceCell, RefCell, RefMut};
 use std::io::{self, ErrorKind};
 use std::panic::Location;
 use std::rc::{Rc, Weak};
@@ -123,6 +123,7 @@ fn ask<T: 'static>(stdin: &Stdin, at: At, wanted: Wanted<T>) -> Request<T> {
             label,
             wanted,
             complete: Cell::new(Some(complete)),
+            reads: OnceCell::new(),
             found: Cell::new(None),
             told: Rc::downgrade(&told),
             alive: Cell::new(Some(core.keep_alive(at))),
@@ -142,6 +143,8 @@ struct Question<T> {
     label: Label,
     wanted: Wanted<T>,
     complete: Cell<Option<Complete<T>>>,
+    /// Lives while it reads: not if it had no need to, and until another takes its place.
+    reads: OnceCell<Weak<Asking>>,
     /// What the answer is made of, until it is told.
     found: Cell<Option<Result<Vec<u8>>>>,
     /// The same where it is told, for as long as it may be given back.
@@ -158,10 +161,11 @@ impl<T: 'static> Question<T> {
         if let Err(error) = is_free(flow) {
             return self.tell_later(Err(Error::io(self.wanted.doing, error)));
         }
-        let asking = Asking::begin(flow);
+        let asking = Rc::new(Asking::begin(flow));
         if self.is_answered(flow) {
             return;
         }
+        self.reads.get_or_init(|| Rc::downgrade(&asking));
         // Who said `pause` did not mean this one.
         flow.state.clear(Facts::PAUSED);
         let (question, label) = (Rc::clone(self), self.label.with_kind(CallbackKind::Data));
@@ -229,10 +233,17 @@ impl<T: 'static> Question<T> {
         match self.found.take() {
             Some(Ok(bytes)) => give_back(&self.flow, bytes),
             Some(Err(_)) => {}
-            None => self.flow.upgrade().into_iter().for_each(|flow| flow.detach_reader()),
+            None => self.stop_reading(),
         }
         self.core.defer(self.label, move |core| complete(core, Err(Error::cancelled())));
         true
+    }
+
+    fn stop_reading(&self) {
+        let reads = self.reads.get().is_some_and(|reads| reads.strong_count() > 0);
+        if let Some(flow) = self.flow.upgrade().filter(|_| reads) {
+            flow.detach_reader();
+        }
     }
 }
 
