@@ -125,6 +125,25 @@ fn it_is_put_back_by_exit() {
     assert!(status.is_none_or(|status| status.success()));
 }
 
+/// Nothing is dropped then.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the loop is left as it is: that is the question")]
+fn it_is_put_back_where_the_process_exits_around_the_loop() {
+    const TEST: &str = "it_is_put_back_where_the_process_exits_around_the_loop";
+    let status = put_back_after(TEST, || std::process::exit(3));
+    assert!(status.is_none_or(|status| status.code() == Some(3)));
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the loop is left as it is: that is the question")]
+fn it_is_put_back_where_another_thread_exits_the_process() {
+    const TEST: &str = "it_is_put_back_where_another_thread_exits_the_process";
+    let status = put_back_after(TEST, || {
+        std::thread::spawn(|| std::process::exit(3)).join().expect("it does not come back");
+    });
+    assert!(status.is_none_or(|status| status.code() == Some(3)));
+}
+
 #[test]
 fn it_is_put_back_by_a_panic() {
     let status = put_back_after("it_is_put_back_by_a_panic", || panic!("on purpose"));

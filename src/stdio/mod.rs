@@ -52,7 +52,8 @@
 //! * **Others**, such as `/dev/null`, never wait.
 //!
 //! When a standard descriptor is closed at the start of the process, Rust opens `/dev/null` in its
-//! place: that input is at its end. One that is closed later is an error here.
+//! place: that input is at its end, and that output takes all and keeps nothing, without a word. One
+//! that is closed later is an error here.
 //!
 //! # The end
 //!
@@ -61,7 +62,8 @@
 //! unreferenced, the rest is written before the run is over. That waits for as long as the reader
 //! does not take it, as `println!` would: without a limit, since a reader may be a pager. `SIGINT`,
 //! `SIGTERM` or `SIGHUP` end that wait, also if they are watched; then the rest is lost. Who will
-//! not wait calls [`close`](Output::close) before.
+//! not wait calls [`close`](Output::close) before. `std::process::exit` in a callback goes past the
+//! loop: what is queued is lost then, while a terminal is put back all the same.
 //!
 //! A reader that is gone, as in `program | head`, is noticed at once: the output is closed, and where
 //! something was queued, or is written afterwards to an output that is opened anew, that fails with
