@@ -287,3 +287,27 @@ fn it_keeps_the_loop_alive_until_its_answer() {
     session.expect("<yes>");
     assert_eq!(session.end().0.code(), Some(0));
 }
+
+/// With what it holds, whichever way it was to end.
+#[test]
+fn a_question_without_an_answer_goes_with_its_loop() {
+    const TEST: &str = "a_question_without_an_answer_goes_with_its_loop";
+    if is_child() {
+        for is_limited in [false, true] {
+            let (drops, user) = (util::Drops::new(), unspin::AbortController::new());
+            let (guard, signal) = (drops.guard(), user.signal().clone());
+            run_real(move || {
+                let question = stdin()?.read_line();
+                let question = if is_limited { question.abort_on(&signal) } else { question };
+                question.callback(move |_| guard.keep());
+                unspin::set_immediate(unspin::stop);
+                unspin::Result::Ok(())
+            });
+            assert_eq!(drops.count(), 1);
+        }
+        return println!("nothing is left");
+    }
+    let mut session = Pty::open().run(TEST);
+    session.expect("nothing is left");
+    assert_eq!(session.end().0.code(), Some(0));
+}
