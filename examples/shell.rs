@@ -1,15 +1,19 @@
 //! Runs a command, and writes each line of its output with the time that had passed: `-- 'COMMAND'`.
 //!
 //! It exits with the command's code. Ctrl-C is passed on to the command and all that it has started,
-//! which decide what comes of it.
+//! which decide what comes of it. The command waits where its output is not read, and learns as it
+//! would without `shell` that nobody reads it any more. A line of more than 64 KiB is broken.
 
-use std::io::Write;
+use std::io::ErrorKind::{BrokenPipe, NotConnected};
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
-use unspin::pipes::PipeReader;
 use unspin::process::{self, Stdio};
 use unspin::signal::{self, Signal};
+use unspin::stdio;
+use unspin::stream::{Output, Transform, pipeline};
+
+const LONGEST: usize = 64 * 1024;
 
 fn main() -> unspin::Result<()> {
     let Some(command) = std::env::args().nth(1) else {
@@ -20,12 +24,11 @@ fn main() -> unspin::Result<()> {
         // In a session of its own the terminal does not send it what is passed on to it anyway.
         let child = process::shell(command).detached(true);
         let child = child.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-        let began = unspin::now();
-        if let Some(stdout) = child.stdout() {
-            stamp(&stdout, began, |line| std::io::stdout().write_all(line));
+        if let Some(output) = child.stdout() {
+            pipeline(output).transform(Stamp::new()).to(stdio::stdout()?).callback(written);
         }
-        if let Some(stderr) = child.stderr() {
-            stamp(&stderr, began, |line| std::io::stderr().write_all(line));
+        if let Some(errors) = child.stderr() {
+            pipeline(errors).transform(Stamp::new()).to(stdio::stderr()?).callback(written);
         }
         pass_on(&child)?;
         // The close comes after the last line.
@@ -35,6 +38,14 @@ fn main() -> unspin::Result<()> {
         });
         Ok(())
     })
+}
+
+fn written(result: unspin::Result<()>) -> unspin::Result<()> {
+    match result {
+        // As in `shell COMMAND | head`: the reader has what it wanted.
+        Err(error) if matches!(error.kind(), BrokenPipe | NotConnected) => Ok(()),
+        result => result,
+    }
 }
 
 fn pass_on(child: &process::Child) -> unspin::Result<()> {
@@ -48,37 +59,48 @@ fn pass_on(child: &process::Child) -> unspin::Result<()> {
     Ok(())
 }
 
-/// Writes the lines of a stream with the time of their last byte. A last one that has no newline
-/// gets one.
-fn stamp(
-    reader: &PipeReader,
+/// Makes lines begin with the time of their last byte. A last one that has no newline gets one.
+struct Stamp {
     began: Duration,
-    mut write: impl FnMut(&[u8]) -> std::io::Result<()> + Clone + 'static,
-) {
-    let mut say = move |line: &[u8]| {
-        let passed = unspin::now() - began;
+    /// What there is of the next line.
+    line: Vec<u8>,
+}
+
+impl Stamp {
+    fn new() -> Stamp {
+        Stamp { began: unspin::now(), line: Vec::new() }
+    }
+
+    fn take(&mut self) -> Vec<u8> {
+        let passed = unspin::now() - self.began;
         let mut stamped =
             format!("{:>4}.{:03} ", passed.as_secs(), passed.subsec_millis()).into_bytes();
-        stamped.extend_from_slice(line);
-        write(&stamped)
-    };
-    let rest = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
-    let (so_far, mut last) = (std::rc::Rc::clone(&rest), say.clone());
-    reader.on_data(move |_, chunk| {
+        stamped.append(&mut self.line);
+        stamped
+    }
+}
+
+impl Transform for Stamp {
+    fn chunk(&mut self, chunk: &[u8], out: &mut Output<'_>) -> unspin::Result<()> {
+        let mut lines = Vec::new();
         for piece in chunk.split_inclusive(|byte| *byte == b'\n') {
-            so_far.borrow_mut().extend_from_slice(piece);
-            if piece.ends_with(b"\n") {
-                say(&so_far.take())?;
+            self.line.extend_from_slice(piece);
+            if self.line.len() > LONGEST && !piece.ends_with(b"\n") {
+                self.line.push(b'\n');
+            }
+            if self.line.ends_with(b"\n") {
+                lines.append(&mut self.take());
             }
         }
-        unspin::Result::Ok(())
-    });
-    reader.on_end(move |_| {
-        let mut line = rest.take();
-        if !line.is_empty() {
-            line.push(b'\n');
-            last(&line)?;
+        out.write(&lines);
+        Ok(())
+    }
+
+    fn end(&mut self, out: &mut Output<'_>) -> unspin::Result<()> {
+        if !self.line.is_empty() {
+            self.line.push(b'\n');
+            out.write(&self.take());
         }
-        unspin::Result::Ok(())
-    });
+        Ok(())
+    }
 }

@@ -1,14 +1,16 @@
 //! The last ten lines of a file, and then what is added: `cargo run --release --example tail FILE`.
 //!
 //! As `tail -F`, it goes on when the file is cut, when it is renamed and made anew, and when it is
-//! not there yet. It has one chunk of the file in memory, however long the lines are.
+//! not there yet; and it ends when nobody reads it any more, as in `tail FILE | head -1`. It has one
+//! chunk of the file in memory, however long the lines are and however slow the reader.
 
 mod common;
 
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind::{BrokenPipe, NotConnected, NotFound};
 use std::path::PathBuf;
 
 use unspin::fs::{self, File, WatchKind, WatchOptions};
+use unspin::stdio::{self, Output};
 use unspin::{Error, Result};
 
 const LINES: usize = 10;
@@ -17,13 +19,22 @@ const CHUNK: u64 = 64 * 1024;
 fn main() -> Result<()> {
     common::log_from_env();
     let path = std::env::args_os().nth(1).ok_or_else(|| Error::new("usage: tail FILE"))?;
-    unspin::block_on(follow(path.into()))
+    unspin::block_on(async {
+        match follow(path.into()).await {
+            // As in `tail FILE | head`: the reader has what it wanted.
+            Err(error) if matches!(error.kind(), BrokenPipe | NotConnected) => Ok(()),
+            other => other,
+        }
+    })
 }
 
 async fn follow(path: PathBuf) -> Result<()> {
+    let output = stdio::stdout()?;
     // Before the first look: what is added after that is an event.
     let watcher = WatchOptions::new().may_be_missing(true).watch(&path)?;
-    let mut tail = Tail { file: open(&path).await?, printed: 0 };
+    let own = watcher.clone();
+    output.on_close(move |_| own.close());
+    let mut tail = Tail { output, file: open(&path).await?, printed: 0 };
     match &tail.file {
         Some(file) => tail.printed = start_of_last_lines(file).await?,
         None => eprintln!("{} is not there yet", path.display()),
@@ -44,12 +55,13 @@ async fn follow(path: PathBuf) -> Result<()> {
 async fn open(path: &PathBuf) -> Result<Option<File>> {
     match fs::open(path).await {
         Ok(file) => Ok(Some(file)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == NotFound => Ok(None),
         Err(error) => Err(error),
     }
 }
 
 struct Tail {
+    output: Output,
     file: Option<File>,
     printed: u64,
 }
@@ -67,8 +79,8 @@ impl Tail {
             if chunk.is_empty() {
                 return Ok(());
             }
-            std::io::stdout().write_all(&chunk)?;
-            std::io::stdout().flush()?;
+            self.output.write(&chunk);
+            self.output.flushed().await?;
             self.printed += chunk.len() as u64;
         }
     }
@@ -77,7 +89,7 @@ impl Tail {
     async fn reopen(&mut self, path: &PathBuf) -> Result<()> {
         let Some(file) = open(path).await? else { return Ok(()) };
         if !is_same(self.file.as_ref(), &file).await? {
-            *self = Tail { file: Some(file), printed: 0 };
+            (self.file, self.printed) = (Some(file), 0);
         }
         Ok(())
     }

@@ -3,16 +3,16 @@
 mod example;
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpStream, UdpSocket};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::thread;
 
 use example::{Client, LIMIT, Server, binary};
 use tempfile::TempDir;
-use unspin::signal::{self, Signal};
+use unspin::signal::Signal;
 
 /// Bytes that are nowhere the same for long.
 fn pattern(length: usize) -> Vec<u8> {
@@ -342,65 +342,4 @@ fn dns_lookup_tells_addresses_and_names_and_what_it_does_not_find() {
     assert_eq!(found.status.code(), Some(1), "an address with a blank behind it is no name");
     assert!(String::from_utf8_lossy(&found.stderr).starts_with("look up ::1 : "));
     assert_eq!(run(&["localhost"]).status.code(), Some(0));
-}
-
-#[test]
-fn shell_stamps_lines_and_exits_with_the_commands_code() {
-    let command = "printf 'one\\ntwo\\nhalf a line'; echo wrong >&2; exit 7";
-    let output = Command::new(binary("shell")).arg(command).output().expect("it can be run");
-    assert_eq!(output.status.code(), Some(7));
-    assert_eq!(unstamped(&output.stdout), ["one", "two", "half a line"]);
-    assert_eq!(unstamped(&output.stderr), ["wrong"]);
-}
-
-/// The lines that `shell` wrote, without the times in front of them.
-fn unstamped(output: &[u8]) -> Vec<String> {
-    let text = String::from_utf8_lossy(output);
-    let line = |line: &str| {
-        let (time, rest) = line.trim_start().split_once(' ').expect("a time and a line");
-        assert!(time.parse::<f64>().is_ok_and(|time| time >= 0.0), "{line}");
-        rest.to_owned()
-    };
-    text.lines().map(line).collect()
-}
-
-#[test]
-fn shell_passes_signals_on_and_lets_the_command_decide() {
-    let command = "trap 'echo caught; exit 5' INT; echo ready; while :; do sleep 0.01; done";
-    let mut shell = Command::new(binary("shell"))
-        .arg(command)
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("it can be run");
-    let mut lines = BufReader::new(shell.stdout.take().expect("it is a pipe")).lines();
-    assert!(lines.next().expect("a line").expect("it is text").ends_with("ready"));
-    signal::kill(shell.id(), Signal::INTERRUPT).expect("it runs");
-    assert!(lines.next().expect("a line").expect("it is text").ends_with("caught"));
-    assert_eq!(shell.wait().expect("it ends").code(), Some(5));
-}
-
-#[test]
-fn shell_gives_its_command_a_ctrl_c_once() {
-    let command = "trap 'echo caught' INT; trap 'echo direct' CONT; trap 'exit 6' TERM; echo ready; \
-                   while :; do sleep 0.01; done";
-    let mut shell = Command::new(binary("shell"))
-        .arg(command)
-        .stdout(Stdio::piped())
-        .process_group(0)
-        .spawn()
-        .expect("it can be run");
-    let mut lines = BufReader::new(shell.stdout.take().expect("it is a pipe")).lines();
-    let mut line = move || lines.next().map(|line| line.expect("it is text"));
-    assert!(line().is_some_and(|line| line.ends_with("ready")));
-    // To the whole group, as a terminal sends them. The first is not passed on: who got it would
-    // get the second twice.
-    for name in ["CONT", "INT"] {
-        let group = format!("-{}", shell.id());
-        let sent = Command::new("kill").args(["-s", name, "--", &group]).status();
-        assert!(sent.expect("it can be run").success());
-    }
-    assert!(line().is_some_and(|line| line.ends_with("caught")));
-    signal::kill(shell.id(), Signal::TERMINATE).expect("it runs");
-    assert_eq!(line(), None);
-    assert_eq!(shell.wait().expect("it ends").code(), Some(6));
 }

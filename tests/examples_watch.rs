@@ -4,7 +4,7 @@
 mod util;
 
 use std::fs::{self, OpenOptions};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -15,7 +15,7 @@ use util::watch::Place;
 /// An example that prints lines, until it is dropped.
 struct Example {
     child: Child,
-    lines: BufReader<ChildStdout>,
+    lines: Option<BufReader<ChildStdout>>,
 }
 
 impl Example {
@@ -25,15 +25,17 @@ impl Example {
         let mut child = Command::new(profile.join("examples").join(name))
             .arg(argument)
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn()
             .expect("`cargo build --examples` has built it");
-        let lines = BufReader::new(child.stdout.take().expect("it is piped"));
+        let lines = child.stdout.take().map(BufReader::new);
         Example { child, lines }
     }
 
     fn line(&mut self) -> String {
         let mut line = String::new();
-        self.lines.read_line(&mut line).expect("it prints text");
+        let lines = self.lines.as_mut().expect("it is piped, and read");
+        lines.read_line(&mut line).expect("it prints text");
         line.trim_end_matches('\n').to_owned()
     }
 
@@ -46,8 +48,23 @@ impl Example {
     #[track_caller]
     fn ends_in_good_order(mut self) {
         assert_eq!(self.line(), "");
+        self.has_ended();
+    }
+
+    /// Nobody reads it any more.
+    #[track_caller]
+    fn ends_with_its_reader(mut self) {
+        self.lines = None;
+        self.has_ended();
+    }
+
+    #[track_caller]
+    fn has_ended(&mut self) {
         let status = self.child.wait().expect("it is our child");
-        assert_eq!(status.code(), Some(0), "{status}");
+        let mut errors = String::new();
+        let told = self.child.stderr.take().expect("it is piped");
+        BufReader::new(told).read_to_string(&mut errors).expect("it prints text");
+        assert_eq!((status.code(), &*errors), (Some(0), ""), "{status}");
     }
 }
 
@@ -127,4 +144,28 @@ fn tail_waits_for_a_file_and_prints_lines_longer_than_a_chunk() {
 
     let mut again = Example::start("tail", &place.at("log"));
     assert_eq!(again.line(), long);
+}
+
+#[test]
+fn nobody_reads_them_any_more_and_they_end() {
+    let place = Place::new();
+    add(&place, "one\ntwo\n");
+    for name in ["watch", "tail"] {
+        let path = if name == "watch" { place.path().to_owned() } else { place.at("log") };
+        let mut example = Example::start(name, &path);
+        example.line();
+        example.ends_with_its_reader();
+    }
+}
+
+/// The line is longer than any pipe: it is being written when its reader goes.
+#[test]
+fn tail_ends_with_a_reader_that_leaves_the_rest() {
+    let place = Place::new();
+    add(&place, &"x".repeat(10 << 20));
+    let mut example = Example::start("tail", &place.at("log"));
+    let mut begin = [0; 1000];
+    let lines = example.lines.as_mut().expect("it is piped");
+    lines.read_exact(&mut begin).expect("it prints the line");
+    example.ends_with_its_reader();
 }

@@ -79,13 +79,18 @@ impl Server {
 
     /// The most memory that it had so far, in KiB; 0 where the system does not tell.
     pub(crate) fn peak_memory(&self) -> u32 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()));
-        let peak = status
-            .iter()
-            .flat_map(|status| status.lines())
-            .find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB")?.trim().parse().ok());
-        peak.unwrap_or(0)
+        peak_memory(&self.child)
     }
+}
+
+/// The most memory that a process had so far, in KiB; 0 where the system does not tell.
+pub(crate) fn peak_memory(child: &Child) -> u32 {
+    let status = fs::read_to_string(format!("/proc/{}/status", child.id()));
+    let peak = status
+        .iter()
+        .flat_map(|status| status.lines())
+        .find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB")?.trim().parse().ok());
+    peak.unwrap_or(0)
 }
 
 impl Drop for Server {
