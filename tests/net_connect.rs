@@ -96,7 +96,10 @@ fn a_connect_can_be_cancelled_once() {
             stream.on_data(|_, _| unreachable!("nobody writes"));
         });
         let pending = TcpStream::connect(address).callback(move |stream| {
-            assert!(stream.expect_err("it was cancelled").is_cancelled());
+            let error = stream.expect_err("it was cancelled");
+            assert!(error.is_cancelled());
+            let told = format!("connect to {address}: the operation was cancelled");
+            assert_eq!(error.to_string(), told);
             said.say("cancelled");
         });
         assert!(pending.cancel());

@@ -156,6 +156,48 @@ fn a_lookup_that_hangs_does_not_hold_the_loop_of_a_connect_that_is_over() {
     });
 }
 
+#[cfg(all(target_os = "linux", target_env = "gnu", feature = "async"))]
+#[test]
+fn a_lookup_that_hangs_does_not_hold_the_loop_of_who_has_given_it_up() {
+    const TEST: &str = "a_lookup_that_hangs_does_not_hold_the_loop_of_who_has_given_it_up";
+    if !is_child() {
+        let text = in_child_whose_lookups_hang(TEST);
+        for word in ["late", "aborted", "dropped"] {
+            assert!(text.contains(&format!("{word}, and over")), "{text}");
+        }
+        return;
+    }
+    run(|| {
+        lookup_host("slow").timeout(millis(50)).callback(|found| {
+            assert_eq!(found.expect_err("it hangs").kind(), ErrorKind::TimedOut);
+            print!("late");
+        });
+    });
+    println!(", and over");
+    run(|| {
+        let controller = unspin::AbortController::new();
+        lookup_host("slow").abort_on(controller.signal()).callback(|found| {
+            assert!(found.expect_err("it hangs").is_abort());
+            print!("aborted");
+        });
+        unspin::set_timeout(millis(50), move || controller.abort());
+    });
+    println!(", and over");
+    util::futures::block_on(async {
+        let mut lookup = lookup_host("slow").into_future();
+        std::future::poll_fn(|cx| {
+            assert!(std::pin::Pin::new(&mut lookup).poll(cx).is_pending());
+            std::task::Poll::Ready(())
+        })
+        .await;
+        unspin::sleep(millis(50)).await;
+        drop(lookup);
+        print!("dropped");
+        Ok(())
+    });
+    println!(", and over");
+}
+
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn ten_lookups_and_a_file() {
     let _ended = unspin::run(|| {

@@ -266,7 +266,7 @@ fn a_request_with_an_end_in_wait_can_be_cancelled() {
         controller.abort();
         drop(occupied);
     });
-    log.expect(&["callback: the operation was cancelled before it began"]);
+    log.expect(&["callback: blocking: the operation was cancelled"]);
 }
 
 #[test]

@@ -89,6 +89,11 @@ impl Error {
         Error::of(Kind::Cancelled)
     }
 
+    /// The same with what was cancelled in front of its message.
+    pub(crate) fn cancelled_in(context: impl Into<String>) -> Error {
+        Error(Arc::new(Inner { kind: Kind::Cancelled, context: Some(context.into()) }))
+    }
+
     /// Without a reason it is the one that a signal has by default; with one, it is what an
     /// operation ends with that was aborted for it.
     pub(crate) fn aborted(reason: Option<Error>) -> Error {
@@ -154,7 +159,8 @@ impl Error {
         matches!(self.what(), Kind::Panic(..))
     }
 
-    /// Whether the operation was cancelled before it began.
+    /// Whether the operation was cancelled: by whoever asked for it, or since what it was asked of
+    /// was closed before it was done.
     pub fn is_cancelled(&self) -> bool {
         matches!(self.what(), Kind::Cancelled)
     }
@@ -212,7 +218,7 @@ impl fmt::Display for Error {
             Kind::Io(error) => write!(f, "{error}"),
             Kind::Other(error) => write!(f, "{error}"),
             Kind::Panic(message, _) => write!(f, "a callback panicked: {message}"),
-            Kind::Cancelled => f.write_str("the operation was cancelled before it began"),
+            Kind::Cancelled => f.write_str("the operation was cancelled"),
             Kind::Aborted(None) => f.write_str("the operation was aborted"),
             Kind::Aborted(Some(reason)) if reason.is_abort() => fmt::Display::fmt(reason, f),
             Kind::Aborted(Some(reason)) => write!(f, "the operation was aborted: {reason}"),

@@ -74,7 +74,7 @@ impl Core {
         let entry = self.take_job(id);
         if let Some(JobEntry { label, name, complete: Some(complete), .. }) = entry {
             event::job_cancelled(number(id), name, label);
-            self.defer(label, move |core| complete(core, Err(Error::cancelled())));
+            self.defer(label, move |core| complete(core, Err(Error::cancelled_in(name))));
         }
         cancelled.unwrap_or_else(|payload| resume_unwind(payload))
     }

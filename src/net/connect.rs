@@ -65,6 +65,10 @@ pub(crate) fn in_context(peer: impl fmt::Display, error: io::Error) -> Error {
     Error::io(format!("connect to {peer}"), error)
 }
 
+pub(crate) fn cancelled(peer: impl fmt::Display) -> Error {
+    Error::cancelled_in(format!("connect to {peer}"))
+}
+
 /// Tells of an error that was met while the request was begun: in the next turn.
 pub(crate) fn refuse<S: 'static>(
     core: &Loop,
@@ -96,7 +100,8 @@ impl<S: ByteStream<Io: Dial>> Connecting<S> {
     fn cancel(&self) -> bool {
         let Some(complete) = self.complete.take() else { return false };
         self.abandon();
-        self.core.defer(self.label, move |core| complete(core, Err(Error::cancelled())));
+        let error = cancelled(&self.peer);
+        self.core.defer(self.label, move |core| complete(core, Err(error)));
         true
     }
 

@@ -13,8 +13,9 @@ use crate::sys::resolve;
 ///
 /// The system's resolver does it, on the pool, with what it is configured for: a file of hosts, name
 /// servers, others. It may take many seconds; lookups take half of the pool's threads at most, so
-/// that files do not wait for them. A name is sent as it is: one that is not ASCII is to be written
-/// in Punycode.
+/// that files do not wait for them. One that has begun cannot be stopped; but aborted, timed out or
+/// dropped, it no longer keeps the loop alive. A name is sent as it is: one that is not ASCII is to be
+/// written in Punycode.
 ///
 /// ```
 /// # fn main() -> unspin::Result<()> {
@@ -34,7 +35,7 @@ use crate::sys::resolve;
 #[track_caller]
 pub fn lookup_host(host: impl Into<String>) -> Request<Vec<IpAddr>> {
     let host = host.into();
-    Request::job(Location::caller(), Lane::Dns, NAME, move || {
+    Request::harmless_job(Location::caller(), Lane::Dns, NAME, move || {
         let mut found: Vec<IpAddr> = Vec::new();
         for address in addresses(&host, 0)? {
             if !found.contains(&address.ip()) {
@@ -64,7 +65,7 @@ pub fn lookup_host(host: impl Into<String>) -> Request<Vec<IpAddr>> {
 #[track_caller]
 pub fn lookup_address(address: impl Into<IpAddr>) -> Request<String> {
     let address = address.into();
-    Request::job(Location::caller(), Lane::Dns, NAME, move || {
+    Request::harmless_job(Location::caller(), Lane::Dns, NAME, move || {
         resolve::name(SocketAddr::new(address, 0)).map_err(|error| in_context(address, error))
     })
 }

@@ -266,7 +266,8 @@ impl Race {
     fn cancel(&self) -> bool {
         let Some(complete) = self.complete.take() else { return false };
         self.give_up();
-        self.core.defer(self.label, move |core| complete(core, Err(Error::cancelled())));
+        let error = connect::cancelled(&self.target);
+        self.core.defer(self.label, move |core| complete(core, Err(error)));
         true
     }
 

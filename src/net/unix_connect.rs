@@ -100,7 +100,8 @@ impl Visit {
             connecting.abandon();
         }
         let decided = self.complete.take().map(|complete| {
-            self.core.defer(self.label, move |core| complete(core, Err(Error::cancelled())));
+            let error = connect::cancelled(&self.address);
+            self.core.defer(self.label, move |core| complete(core, Err(error)));
         });
         decided.is_some()
     }

@@ -18,7 +18,8 @@ impl<T: 'static> Request<T> {
     /// Its result is an error then, in the next turn, for which
     /// [`is_abort`](Error::is_abort) holds, with the signal's reason as its source. An operation
     /// that has not begun never happens; the result of one that runs is dropped when it comes, and
-    /// until then it keeps the loop alive. A read of a whole file and a copy end at the next piece.
+    /// until then it keeps the loop alive, but for lookups of names. A read of a whole file and a copy
+    /// end at the next piece.
     ///
     /// ```
     /// use std::io::ErrorKind;

@@ -17,7 +17,8 @@ use crate::trace::CallbackKind;
 /// # Cancel safety
 ///
 /// Dropping it cancels the operation: one that has not begun never happens; the result of one that
-/// runs is dropped. A read of a whole file and a copy end at the next piece.
+/// runs is dropped, and until then it keeps the loop alive, but for lookups of names. A read of a whole
+/// file and a copy end at the next piece.
 pub struct RequestFuture<T: 'static> {
     state: State<T>,
 }

@@ -136,6 +136,29 @@ impl<T: 'static> Request<T> {
         })
     }
 
+    /// The same for work that changes nothing, and may take for ever: nobody waits for it once nobody
+    /// wants its result.
+    pub(crate) fn harmless_job(
+        at: At,
+        lane: Lane,
+        name: &'static str,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Request<T>
+    where
+        T: Send,
+    {
+        Request::new(at, move |core, label, complete| {
+            let job = core.submit(lane, label, name, work, complete);
+            let core = Rc::downgrade(core);
+            let forget = move || {
+                if let (Some(core), Some(id)) = (core.upgrade(), job) {
+                    core.set_job_referenced(id, false);
+                }
+            };
+            Underway::Told(Box::new(Underway::Job(job)), Rc::new(forget))
+        })
+    }
+
     /// Makes something else of the result, on the loop's thread.
     pub(crate) fn map<U: 'static>(self, f: impl FnOnce(T) -> U + 'static) -> Request<U> {
         let Request { at, begin } = self;
@@ -202,10 +225,12 @@ pub struct Pending {
 }
 
 impl Pending {
-    /// Cancels the operation if it has not begun: then it never happens, and its callback gets an
-    /// error for which [`is_cancelled`](crate::Error::is_cancelled) holds, in the next turn.
+    /// Cancels the operation, if that can still be done: its callback gets an error for which
+    /// [`is_cancelled`](crate::Error::is_cancelled) holds, in the next turn. What waits, for a peer, an
+    /// event or a process, is given up; work on the pool never happens if it has not begun.
     ///
-    /// Returns `false` if it runs or is done: then the callback gets its result.
+    /// Returns `false` if it is done, or is work on the pool that runs: then the callback gets its
+    /// result.
     pub fn cancel(&self) -> bool {
         self.underway.cancel(&self.core)
     }
