@@ -118,7 +118,7 @@ impl Connection {
 
     fn look_up(self: &Rc<Self>, path: PathBuf) {
         let connection = Rc::clone(self);
-        // Before it is opened: to open a named pipe would wait for its writer.
+        // Before it is opened: opening a device alone may do something.
         fs::metadata(&path).callback(move |metadata| match metadata {
             Ok(metadata) if metadata.is_file() => connection.open(&path, metadata.len()),
             Ok(_) => connection.answer_error("not a file"),

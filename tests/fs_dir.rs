@@ -255,6 +255,11 @@ mod awaited {
             }
             assert!(seen == names(1500) && entries.is_closed());
             assert!(entries.next_entry().await?.is_none());
+            let closed = fs::read_dir("src");
+            closed.close();
+            let error = closed.next_entry().await.expect_err("it is closed");
+            assert_eq!(error.kind(), ErrorKind::NotConnected);
+            assert_eq!(error.to_string(), "list src: the listing was closed");
             Ok(())
         });
     }

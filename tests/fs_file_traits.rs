@@ -3,9 +3,11 @@
 
 mod util;
 
+use std::future::poll_fn;
 use std::io::{ErrorKind, SeekFrom};
+use std::task::Poll;
 
-use futures_lite::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
+use futures_lite::{AsyncReadExt, AsyncSeek, AsyncSeekExt, AsyncWrite, AsyncWriteExt};
 use unspin::fs;
 use util::files::place;
 use util::futures::block_on;
@@ -59,6 +61,27 @@ fn what_was_written_is_read_and_a_seek_goes_anywhere() {
         let error = file.seek(SeekFrom::Current(-15)).await.expect_err("before the start");
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         assert_eq!(file.position(), 14);
+        Ok(())
+    });
+}
+
+/// A caller of `poll_seek` may do something else before it asks again.
+#[test]
+fn a_seek_from_the_end_that_is_begun_again_sees_what_was_written_meanwhile() {
+    let (_dir, path) = place("file");
+    std::fs::write(&path, "12345").expect("it is written");
+    block_on(async move {
+        let file = fs::OpenOptions::new().read(true).write(true).open(&path).await?;
+        let mut file = Box::pin(file);
+        let to_end = SeekFrom::End(0);
+        let begun = poll_fn(|cx| Poll::Ready(file.as_mut().poll_seek(cx, to_end))).await;
+        assert!(begun.is_pending());
+        poll_fn(|cx| file.as_mut().poll_seek(cx, SeekFrom::Start(5))).await?;
+        let begun = poll_fn(|cx| Poll::Ready(file.as_mut().poll_seek(cx, to_end))).await;
+        assert!(begun.is_pending());
+        poll_fn(|cx| file.as_mut().poll_write(cx, b"678")).await?;
+        poll_fn(|cx| file.as_mut().poll_flush(cx)).await?;
+        assert_eq!(poll_fn(|cx| file.as_mut().poll_seek(cx, to_end)).await?, 8);
         Ok(())
     });
 }

@@ -55,3 +55,45 @@ fn an_error_of_its_handler_is_logged_and_closes_this_stream_alone() {
     assert_eq!(length.get(), 200_000);
     log.expect(&["close"]);
 }
+
+/// The operations that were logged of a resource, in order.
+fn ops(of: impl FnOnce() + 'static) -> Vec<String> {
+    let events = capture(|| run_real(of));
+    let named = named(&events, "unspin::resource", "resource");
+    named.iter().map(|event| event.field("op").to_owned()).collect()
+}
+
+#[test]
+fn streams_and_listings_say_that_they_open_and_close() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("file");
+    let to = path.clone();
+    let written = ops(move || {
+        fs::write_stream(to).write(b"text");
+    });
+    assert_eq!(written, ["open", "close"]);
+    let read = ops(move || {
+        fs::read_stream(path).on_data(|_, _| ());
+    });
+    assert_eq!(read, ["open", "close"]);
+    let listed = ops(move || {
+        fs::read_dir(dir.path()).on_entry(|_, _| ());
+    });
+    assert_eq!(listed, ["open", "close"]);
+}
+
+#[test]
+fn a_failed_write_and_a_failed_listing_that_nobody_handles_are_logged() {
+    let events = capture(|| {
+        run_real(|| {
+            fs::write_stream("/dev/full").write(b"text");
+        });
+    });
+    assert_eq!(named(&events, "unspin::resource", "failed").len(), 1);
+    let events = capture(|| {
+        run_real(|| {
+            fs::read_dir("no such directory").on_entry(|_, _| ());
+        });
+    });
+    assert_eq!(named(&events, "unspin::resource", "failed").len(), 1);
+}

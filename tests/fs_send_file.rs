@@ -13,7 +13,7 @@ use unspin::fs::{self, File};
 use unspin::net::{TcpListener, TcpStream};
 use unspin::{AbortController, Result};
 use util::files::place;
-use util::{Log, run_real};
+use util::{Log, child, is_child, run_real, stderr, stdout};
 
 fn bytes(length: usize) -> Vec<u8> {
     (0..length).map(|n| (n % 251) as u8).collect()
@@ -253,6 +253,44 @@ fn an_aborted_one_loses_nothing_of_what_was_written_before() {
     let read = peer.join().expect("it does not panic");
     assert_eq!(read.len(), BEFORE + 19);
     assert!(read[..BEFORE] == bytes(BEFORE) && &read[BEFORE..] == b"meanwhile and after");
+}
+
+/// A process that may have no more threads: none with so large a stack can be made.
+#[test]
+fn where_no_thread_can_be_started_what_was_written_before_is_sent_all_the_same() {
+    const TEST: &str =
+        "where_no_thread_can_be_started_what_was_written_before_is_sent_all_the_same";
+    if !is_child() {
+        let output = child(TEST).env("RUST_MIN_STACK", (1_u64 << 60).to_string()).output();
+        let output = output.expect("a test binary can be run");
+        assert!(output.status.success(), "{}{}", stdout(&output), stderr(&output));
+        return;
+    }
+    let (_dir, path) = file(1000);
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let address = listener.local_addr().expect("it has one");
+    let from = std::fs::File::open(&path).expect("it opens");
+    let ended = unspin::run(move || {
+        TcpStream::connect(address).callback(move |stream| {
+            let stream = stream?;
+            let from = File::from_std(from, path);
+            stream.cork();
+            stream.write(b"before");
+            fs::send_file(&from, .., &stream).callback(move |sent| {
+                let error = sent.expect_err("no thread sends it").to_string();
+                assert!(error.starts_with("start a pool thread: "), "{error}");
+                stream.uncork();
+                stream.write(b" and after");
+                stream.end();
+            });
+            Ok(())
+        });
+    });
+    ended.expect("nothing in it fails");
+    let (mut peer, _) = listener.accept().expect("it is connected");
+    let mut read = String::new();
+    peer.read_to_string(&mut read).expect("it ends");
+    assert_eq!(read, "before and after");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::thread;
 use unspin::fs::{self, WriteOptions, WriteStream};
 use unspin::net::TcpListener;
 use unspin::stream::Done;
-use unspin::{AbortController, pipe};
+use unspin::{AbortController, Result, pipe};
 use util::files::{ok, place};
 use util::{Log, run_real};
 
@@ -323,6 +323,8 @@ mod awaited {
             stream.finish().await?;
             let error = stream.write_all(&[3]).await.expect_err("it is closed");
             assert_eq!(error.kind(), ErrorKind::NotConnected);
+            let told = format!("write {}: the stream was closed", path.display());
+            assert_eq!(error.to_string(), told);
             Ok(())
         });
     }
@@ -349,6 +351,42 @@ mod awaited {
             assert_eq!(error.kind(), ErrorKind::StorageFull);
             let again = stream.finish().await.expect_err("it stays so");
             assert_eq!(again.to_string(), error.to_string());
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn a_failure_that_comes_after_the_close_is_told_to_who_asks() {
+        let log = Log::new();
+        let said = log.clone();
+        let event_loop = unspin::EventLoop::builder().pool_threads(1).build();
+        let asked = move || {
+            let asking = async move {
+                let stream = fs::write_stream("/dev/full");
+                stream.write(b"accepted");
+                stream.close();
+                assert_eq!(stream.queued(), 0);
+                // The only thread of the pool has tried to write it then.
+                unspin::spawn_blocking(|| ()).await?;
+                let error = stream.flush().await.expect_err("the disk is full");
+                said.say(format!("{:?}", error.kind()));
+                Result::<()>::Ok(())
+            };
+            unspin::spawn(asking).log_err();
+        };
+        event_loop.and_then(|event_loop| event_loop.run(asked)).expect("nothing in it fails");
+        log.expect(&["StorageFull"]);
+    }
+
+    #[test]
+    fn a_write_after_the_end_is_told_what_it_was() {
+        let (_dir, path) = place("file");
+        block_on(async move {
+            let stream = fs::write_stream(&path);
+            stream.end();
+            let error = stream.write_all(b"late").await.expect_err("it has ended");
+            let told = format!("write {}: `end` was called before", path.display());
+            assert_eq!((error.kind(), error.to_string()), (ErrorKind::BrokenPipe, told));
             Ok(())
         });
     }

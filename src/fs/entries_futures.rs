@@ -61,7 +61,7 @@ impl Listing {
             return Poll::Ready(Ok(None));
         }
         if self.closed.get() {
-            return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
+            return Poll::Ready(Err(self.closed_error()));
         }
         drop(self.wakers.wait(ticket, cx));
         self.read_ahead();

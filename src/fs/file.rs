@@ -23,7 +23,10 @@ use crate::trace::At;
 ///
 /// Its requests read and write at offsets, so that there is no position that two of them could
 /// disagree about. Awaited, it is a reader, a writer and a seeker of `futures-io` as well: those go by
-/// a position that each handle has for itself.
+/// a position that each handle has for itself. After a write that failed it stands behind what was
+/// accepted, written or not: seek before you go on. Of what has no offsets, such as a pipe, what was
+/// read ahead is lost when it is written to or sought in; a [`read_stream`](crate::fs::read_stream) and
+/// a [`write_stream`](crate::fs::write_stream) are for those.
 ///
 /// Cloning it gives a second handle of the same open file. The file is closed when the last handle
 /// is gone and nothing uses it: by [`close`](File::close) on the pool, else right where the handle is

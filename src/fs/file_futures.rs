@@ -157,7 +157,7 @@ impl File {
             return Poll::Ready(Ok(0));
         }
         ready!(self.poll_written(cx))?;
-        self.cursor.writing = None;
+        (self.cursor.writing, self.cursor.looking) = (None, None);
         let stream = match self.cursor.reading.take() {
             Some(stream) => stream,
             None => self.read_from_here(),
@@ -183,7 +183,7 @@ impl File {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<Result<usize>> {
-        self.cursor.reading = None;
+        (self.cursor.reading, self.cursor.looking) = (None, None);
         let stream = match self.cursor.writing.take() {
             Some(stream) => stream,
             None => {
@@ -211,6 +211,9 @@ impl File {
     }
 
     fn poll_position(&mut self, cx: &mut Context<'_>, to: SeekFrom) -> Poll<Result<u64>> {
+        if !matches!(to, SeekFrom::End(_)) {
+            self.cursor.looking = None;
+        }
         ready!(self.poll_written(cx))?;
         let position = match to {
             SeekFrom::Start(position) => Some(position),

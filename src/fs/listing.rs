@@ -2,6 +2,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+#[cfg(feature = "async")]
+use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 use std::rc::{Rc, Weak};
 
@@ -290,6 +292,12 @@ impl Listing {
         self.ended.set(outcome.is_ok());
         self.close();
         Some(outcome)
+    }
+
+    #[cfg(feature = "async")]
+    pub(super) fn closed_error(&self) -> Error {
+        let error = io::Error::new(ErrorKind::NotConnected, "the listing was closed");
+        Error::io(format!("list {}", self.path.display()), error)
     }
 
     fn is_over(&self) -> bool {

@@ -1,6 +1,8 @@
 //! A read stream as the loop sees it: when it reads, whom it calls, and how it comes to its end.
 
 use std::cell::{Cell, RefCell};
+#[cfg(feature = "async")]
+use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -66,7 +68,7 @@ const NAME: &str = "file stream";
 
 impl Reading {
     pub(super) fn new(core: &Loop, label: Label, reader: Reader, capacity: usize) -> Rc<Reading> {
-        Rc::new_cyclic(|reading: &Weak<Reading>| Reading {
+        let reading = Rc::new_cyclic(|reading: &Weak<Reading>| Reading {
             core: Rc::clone(core),
             key: core.mail.add(reading.clone()),
             label,
@@ -86,7 +88,9 @@ impl Reading {
             ended: Cell::new(false),
             closed: Cell::new(false),
             handles: Cell::new(0),
-        })
+        });
+        event::resource("open", NAME, reading.key.to_word(), label);
+        reading
     }
 
     /// Hands the stream to the loop, which owns it until it is closed.
@@ -130,7 +134,7 @@ impl Reading {
 
     pub(super) fn resume(self: &Rc<Self>) {
         self.paused.set(false);
-        if self.has_reader() && !self.pipe.is_empty() || self.is_over() {
+        if self.has_reader() && self.has_bytes() || self.is_over() {
             self.ask_for_a_turn();
         }
         self.go_on();
@@ -197,9 +201,11 @@ impl Reading {
     fn deliver_now(self: &Rc<Self>) {
         self.allowance.set(self.pipe.look());
         let stream = ReadStream::of(self);
+        #[cfg(feature = "async")]
+        self.emit_rest(&stream);
         while self.allowance.get() > 0 && self.emits() {
             let Some(chunk) = self.take() else { break };
-            self.emit_data(&stream, &chunk);
+            self.emit_data(&stream, &chunk.buffer[..chunk.length]);
             self.pipe.give_back(chunk.buffer);
             self.go_on();
         }
@@ -207,6 +213,23 @@ impl Reading {
         #[cfg(feature = "async")]
         self.wake();
         self.go_on();
+    }
+
+    /// What a future has left of its chunk comes first.
+    #[cfg(feature = "async")]
+    fn emit_rest(self: &Rc<Self>, stream: &ReadStream) {
+        let rest = if self.emits() { self.rest.take() } else { None };
+        if let Some(rest) = rest {
+            self.emit_data(stream, &rest);
+        }
+    }
+
+    fn has_bytes(&self) -> bool {
+        #[cfg(feature = "async")]
+        let has_rest = self.rest.borrow().is_some();
+        #[cfg(not(feature = "async"))]
+        let has_rest = false;
+        has_rest || !self.pipe.is_empty()
     }
 
     /// Takes a chunk, if one may be taken now.
@@ -223,8 +246,7 @@ impl Reading {
             && !self.core.lifetime.has_ended()
     }
 
-    fn emit_data(self: &Rc<Self>, stream: &ReadStream, chunk: &Filled) {
-        let bytes = &chunk.buffer[..chunk.length];
+    fn emit_data(self: &Rc<Self>, stream: &ReadStream, bytes: &[u8]) {
         self.handlers.data.lend(&self.core, |handler, label| {
             self.call(label.with_kind(CallbackKind::Data), || handler(stream, bytes));
         });
@@ -243,7 +265,7 @@ impl Reading {
 
     /// Tells the handlers how it ended, once they have all bytes. Futures ask for it themselves.
     fn finish_reading(self: &Rc<Self>, stream: &ReadStream) {
-        let waits_for_bytes = !self.emits() || !self.pipe.is_empty();
+        let waits_for_bytes = !self.emits() || self.has_bytes();
         if waits_for_bytes {
             return;
         }
@@ -302,6 +324,8 @@ impl Reading {
         }
         self.pipe.stop();
         self.allowance.set(0);
+        #[cfg(feature = "async")]
+        drop(self.rest.take());
         drop((self.reader.take(), self.outcome.replace(Some(Err(error)))));
         self.paused.set(false);
         self.ask_for_a_turn();
@@ -314,6 +338,12 @@ impl Reading {
         self.ended.set(outcome.is_ok());
         self.close();
         Some(outcome)
+    }
+
+    #[cfg(feature = "async")]
+    pub(super) fn closed_error(&self) -> Error {
+        let error = io::Error::new(ErrorKind::NotConnected, "the stream was closed");
+        Error::io(format!("read {}", self.path.display()), error)
     }
 
     fn is_over(&self) -> bool {
@@ -339,6 +369,7 @@ impl Reading {
         if self.closed.replace(true) {
             return;
         }
+        event::resource("close", NAME, self.key.to_word(), self.label);
         self.let_go();
         if self.core.lifetime.has_ended() {
             // There will be no Close phase.

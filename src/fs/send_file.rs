@@ -3,11 +3,12 @@
 use std::cell::{Cell, OnceCell};
 use std::fs::File as StdFile;
 use std::io::ErrorKind;
+use std::mem;
 use std::ops::RangeBounds;
 use std::os::fd::AsRawFd;
 use std::panic::Location;
 use std::rc::{Rc, Weak};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use mio::Interest;
 use mio::unix::SourceFd;
@@ -185,9 +186,14 @@ impl<S: ByteStream> Sending<S> {
     fn send(self: &Rc<Self>) {
         let (from, span, stop) = (Arc::clone(&self.from), self.span.get(), self.stop.clone());
         let Some(to) = self.to.get().map(Arc::clone) else { return };
-        let (sending, head) = (Rc::clone(self), self.head.take());
-        let work = move || Ok(sender::send(head, &from, span, &to, &stop));
+        // Shared, because a job that cannot be started is dropped: the bytes are not.
+        let head = Arc::new(Mutex::new(self.head.take()));
+        let (sending, shared) = (Rc::clone(self), Arc::clone(&head));
+        let work = move || Ok(sender::send(take_from(&shared), &from, span, &to, &stop));
         self.core.submit(Lane::Fs, self.label, "send", work, move |_, result| {
+            if result.is_err() {
+                sending.head.set(take_from(&head));
+            }
             sending.came_back(result);
         });
     }
@@ -275,6 +281,10 @@ impl<S: ByteStream> Sending<S> {
             self.flow().give_back(self.head.take());
         }
     }
+}
+
+fn take_from(head: &Mutex<WriteQueue>) -> WriteQueue {
+    mem::take(&mut *head.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 impl<S: ByteStream> Source for Sending<S> {

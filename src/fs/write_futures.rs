@@ -1,7 +1,7 @@
 //! Write streams, awaited.
 
 use std::future::{Future, poll_fn};
-use std::io::{self, ErrorKind};
+use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -86,10 +86,10 @@ impl Writing {
     pub(super) fn poll_room(&self, cx: &mut Context<'_>, ticket: &Ticket) -> Poll<Result<()>> {
         self.check()?;
         if self.closed.get() {
-            return Poll::Ready(Err(ErrorKind::NotConnected.into()));
+            return Poll::Ready(Err(self.closed_error()));
         }
         if self.ending.get() {
-            return Poll::Ready(Err(ErrorKind::BrokenPipe.into()));
+            return Poll::Ready(Err(self.ended_error()));
         }
         if self.has_room() { Poll::Ready(Ok(())) } else { self.wait(cx, ticket) }
     }
@@ -100,7 +100,7 @@ impl Writing {
             return Poll::Ready(Ok(()));
         }
         if self.closed.get() {
-            return Poll::Ready(Err(ErrorKind::NotConnected.into()));
+            return Poll::Ready(Err(self.closed_error()));
         }
         self.wait(cx, ticket)
     }
@@ -115,7 +115,7 @@ impl Writing {
             return Poll::Ready(Ok(()));
         }
         if self.closed.get() {
-            return Poll::Ready(Err(ErrorKind::NotConnected.into()));
+            return Poll::Ready(Err(self.closed_error()));
         }
         self.end();
         self.wait(cx, ticket)

@@ -218,9 +218,9 @@ impl WriteStream {
         self.0.closed.get()
     }
 
-    /// Bytes that were accepted and are not written yet.
+    /// Bytes that were accepted and are not written yet; 0 once the stream is closed.
     pub fn queued(&self) -> usize {
-        self.0.unwritten.get()
+        if self.is_closed() { 0 } else { self.0.unwritten.get() }
     }
 
     /// Calls `handler` when all is written after a `write` had returned `false`.

@@ -132,11 +132,23 @@ impl Writing {
             return false;
         }
         if self.ending.get() {
-            let error = io::Error::new(ErrorKind::BrokenPipe, "`end` was called before");
-            self.fail_later(Error::io(format!("write {}", self.path.display()), error));
+            self.fail_later(self.ended_error());
             return false;
         }
         true
+    }
+
+    pub(super) fn ended_error(&self) -> Error {
+        self.refused(io::Error::new(ErrorKind::BrokenPipe, "`end` was called before"))
+    }
+
+    #[cfg(feature = "async")]
+    pub(super) fn closed_error(&self) -> Error {
+        self.refused(io::Error::new(ErrorKind::NotConnected, "the stream was closed"))
+    }
+
+    fn refused(&self, error: io::Error) -> Error {
+        Error::io(format!("write {}", self.path.display()), error)
     }
 
     fn accepted(self: &Rc<Self>, length: usize) -> bool {
@@ -182,10 +194,13 @@ impl Writing {
     ) {
         self.presence.job_ended();
         self.unwritten.set(self.unwritten.get().saturating_sub(length));
-        if self.closed.get() || self.failure.borrow().is_some() {
+        if self.failure.borrow().is_some() {
             return;
         }
         match result {
+            // Whoever asks is told what became of the bytes, and the log if nobody does.
+            Err(error) if self.closed.get() => drop(self.failure.replace(Some(error))),
+            Ok(_) if self.closed.get() => {}
             Ok(Some(writer)) => {
                 self.writer.set(Some(writer));
                 self.go_on();
