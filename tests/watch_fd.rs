@@ -1,10 +1,13 @@
 //! Descriptors of somebody else's: levels, in three styles, on the loop's terms.
 
+#![allow(unsafe_code, reason = "only the system's own call puts a descriptor in another's place")]
+
 mod util;
 
 use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 
@@ -226,12 +229,97 @@ fn one_descriptor_is_watched_once_at_a_time() {
 }
 
 #[test]
+fn one_that_is_watched_and_not_asked_for_cannot_be_watched_twice_either() {
+    let log = Log::new();
+    run(|| {
+        let (socket, mut peer) = pair();
+        let first = watch(&socket, Interest::READABLE);
+        let said = log.clone();
+        peer.write_all(b"x").expect("there is room");
+        // Nobody asks the first one: the kernel is told to forget it.
+        unspin::set_immediate(move || {
+            unspin::set_immediate(move || {
+                let second = watch_fd(Rc::clone(&socket), Interest::READABLE);
+                said.say(format!("{:?}", second.expect_err("the first one does").kind()));
+                drop((first, peer));
+            });
+        });
+    });
+    log.expect(&["AlreadyExists"]);
+}
+
+/// A C library that closes a descriptor without a word, and opens another.
+#[test]
+fn a_number_that_is_used_again_under_its_watcher_is_the_new_ones() {
+    let log = Log::new();
+    run(|| {
+        let (socket, _old_peer) = pair();
+        let old = watch(&socket, Interest::READABLE);
+        old.on_ready(|_, _| unreachable!("it is gone")).on_close(log.add("old closed"));
+        let (new, mut peer) = pair();
+        put_in_place(&new, &socket);
+        let new = watch(&socket, Interest::READABLE);
+        let said = log.clone();
+        new.on_ready(move |watcher, _| {
+            said.say("new ready");
+            watcher.close();
+        });
+        assert!(old.is_closed());
+        old.close();
+        drop(old);
+        peer.write_all(b"x").expect("there is room");
+        unspin::on_exit(move |_| drop(peer.try_clone()));
+    });
+    log.expect(&["new ready", "old closed"]);
+}
+
+/// Has the number of `old` mean the socket `new`, as if the one had been closed and the other opened.
+fn put_in_place(new: &UnixStream, old: &UnixStream) {
+    // SAFETY: both are open; a dup2 is one system call, and harms no memory.
+    let number = unsafe { libc::dup2(new.as_raw_fd(), old.as_raw_fd()) };
+    assert_eq!(number, old.as_raw_fd());
+}
+
+#[test]
+fn what_is_urgent_is_told_to_who_asks_for_it() {
+    let log = Log::new();
+    run(|| {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+        let address = listener.local_addr().expect("it has one");
+        let sender = std::net::TcpStream::connect(address).expect("it listens");
+        let (socket, _) = listener.accept().expect("it is connected");
+        socket.set_nonblocking(true).expect("it is open");
+        let said = log.clone();
+        watch_fd(socket, Interest::READABLE | Interest::PRIORITY)
+            .expect("it can be watched")
+            .on_ready(move |watcher, ready| match said.words().len() {
+                0 => {
+                    said.say(format!("{ready:?}"));
+                    watcher.set_interest(Interest::WRITABLE)
+                }
+                _ => {
+                    said.say(format!("{ready:?}"));
+                    watcher.close();
+                    Ok(())
+                }
+            });
+        socket2::SockRef::from(&sender).send_out_of_band(b"!").expect("there is room");
+        unspin::on_exit(move |_| drop(sender.try_clone()));
+    });
+    let words = log.words();
+    assert!(words[0].contains("priority"), "{words:?}");
+    assert_eq!(words[1], r#"{"writable"}"#);
+}
+
+#[test]
 fn what_has_no_readiness_is_refused() {
     run(|| {
         let directory = File::open("/").expect("every system has it");
         let refused = watch_fd(directory, Interest::READABLE).expect_err("it is a directory");
         assert_eq!(refused.kind(), ErrorKind::PermissionDenied);
-        assert!(refused.to_string().starts_with("watch descriptor "), "{refused}");
+        let text = refused.to_string();
+        assert!(text.starts_with("watch descriptor "), "{text}");
+        assert!(text.contains("always ready"), "{text}");
     });
 }
 

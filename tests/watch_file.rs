@@ -137,3 +137,54 @@ fn a_file_whose_directory_goes_is_removed_and_its_watcher_closes() {
     });
     log.expect(&["removed below/a", "closed"]);
 }
+
+/// The queue is full before the watcher hears of anything, and its file is what is lost.
+#[test]
+fn after_an_overflow_it_looks_whether_the_file_is_there() {
+    let place = Place::new();
+    place.write("file.js");
+    let most = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").expect("it has one");
+    let most: usize = most.trim().parse().expect("it is a number");
+    let log = Log::new();
+    run(|| {
+        let watcher = watch(place.at("file.js")).expect("it can be watched");
+        place.log_of(&watcher, &log, 3);
+        for _ in 0..=most / 2 {
+            place.write("other");
+            place.remove("other");
+        }
+        place.remove("file.js");
+        let path = place.at("file.js");
+        let when_told = log.clone();
+        unspin::on_prepare(move || {
+            if when_told.words().len() == 2 && !path.exists() {
+                fs::write(&path, "again").expect("it can be written");
+            }
+        });
+    });
+    log.expect(&["overflow file.js", "removed file.js", "created file.js"]);
+}
+
+#[test]
+fn without_a_descriptor_it_says_that_those_are_what_is_missing() {
+    const TEST: &str = "without_a_descriptor_it_says_that_those_are_what_is_missing";
+    if !util::is_child() {
+        let output = util::net::in_child_with_descriptors(64, TEST);
+        assert!(output.status.success(), "{}{}", util::stdout(&output), util::stderr(&output));
+        return;
+    }
+    run(|| {
+        let mut files = Vec::new();
+        let full = loop {
+            match fs::File::open("/dev/null") {
+                Ok(file) => files.push(file),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(full.raw_os_error(), Some(24), "EMFILE");
+        let error = watch(".").expect_err("there is none left");
+        assert_eq!(error.kind(), ErrorKind::QuotaExceeded);
+        let text = error.to_string();
+        assert!(text.contains("out of descriptors") && !text.contains("inotify"), "{text}");
+    });
+}

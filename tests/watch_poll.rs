@@ -56,6 +56,31 @@ fn what_comes_is_touched_twice_and_goes_is_told_with_what_was_before_and_is_now(
 }
 
 #[test]
+fn another_file_of_the_same_size_and_time_is_modified_although_it_may_have_the_same_number() {
+    let place = Rc::new(Place::new());
+    place.write("a");
+    touch(&place, 100);
+    let log = Log::new();
+    run(|| {
+        let watcher = poll_watch(place.at("a"), INTERVAL);
+        let said = log.clone();
+        watcher.on_event(move |watcher, event| {
+            said.say(format!("{:?}", event.kind));
+            watcher.close();
+        });
+        let place = Rc::clone(&place);
+        watcher.ready().callback(move |ready| {
+            ready.expect("it was looked at");
+            // No look is under way: the next one is begun by a timer.
+            place.remove("a");
+            place.write("a");
+            touch(&place, 100);
+        });
+    });
+    log.expect(&["Modified"]);
+}
+
+#[test]
 fn permissions_are_told_apart() {
     use std::os::unix::fs::PermissionsExt;
 

@@ -252,13 +252,15 @@ fn after_an_overflow_the_tree_is_watched_as_it_is() {
 fn a_directory_that_may_not_be_read_is_an_error_and_the_rest_is_watched() {
     use std::os::unix::fs::PermissionsExt;
 
+    const TEST: &str = "a_directory_that_may_not_be_read_is_an_error_and_the_rest_is_watched";
     let place = Rc::new(Place::new());
     place.make("secret");
     place.make("open");
     let mode = |mode| fs::Permissions::from_mode(mode);
     fs::set_permissions(place.at("secret"), mode(0o000)).expect("it is ours");
     if fs::read_dir(place.at("secret")).is_ok() {
-        return; // The superuser may read everything.
+        // The superuser may read everything.
+        return as_nobody(TEST);
     }
     let log = Log::new();
     run(|| {
@@ -274,6 +276,33 @@ fn a_directory_that_may_not_be_read_is_an_error_and_the_rest_is_watched() {
     });
     log.expect(&["PermissionDenied"]);
     fs::set_permissions(place.at("secret"), mode(0o700)).expect("it is ours");
+}
+
+/// Runs one test of this binary as a user who may do little, from where that one finds it.
+fn as_nobody(test: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+
+    const NOBODY: u32 = 65534;
+    assert!(!util::is_child(), "nobody may read everything");
+    let place = Place::new();
+    fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755)).expect("it is ours");
+    let binary = place.at("tests");
+    fs::copy(std::env::current_exe().expect("a test knows its binary"), &binary)
+        .expect("there is room");
+    let output = std::process::Command::new(binary)
+        .args(["--exact", test, "--nocapture", "--test-threads=1"])
+        .env(util::CHILD, "1")
+        .uid(NOBODY)
+        .gid(NOBODY)
+        .output()
+        .expect("it can be run");
+    let text = util::stdout(&output);
+    assert!(
+        output.status.success() && text.contains("1 passed"),
+        "{text}{}",
+        util::stderr(&output)
+    );
 }
 
 #[test]

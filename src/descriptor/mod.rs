@@ -26,6 +26,10 @@ use watching::Watching;
 /// a `BorrowedFd` that is valid for long enough. The watcher keeps it, and drops it when it is
 /// closed. The descriptor should not block.
 ///
+/// Close the watcher before the descriptor. A C library that closes its descriptor first, and opens
+/// another that gets the same number, may have that one watched all the same: the watcher of the old
+/// one is closed then, with a line in the log. Until then it is never ready.
+///
 /// Its readiness is a *level*, as with libuv's poll handles and with `poll` itself: a handler that
 /// leaves something unread is called again in the next turn. [`FdWatcher`] says how one hears of
 /// it.
@@ -97,6 +101,17 @@ impl Interest {
     }
 }
 
+fn asks_for_priority(interest: mio::Interest) -> bool {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let asks = interest.is_priority();
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let asks = {
+        let _ = interest;
+        false
+    };
+    asks
+}
+
 impl BitOr for Interest {
     type Output = Interest;
 
@@ -131,7 +146,7 @@ impl Ready {
 
     /// Something urgent is there.
     pub fn is_priority(self) -> bool {
-        self.readiness.contains(Readiness::PRIORITY)
+        asks_for_priority(self.interest) && self.readiness.contains(Readiness::PRIORITY)
     }
 
     /// The other side has closed, or the descriptor has failed. It stays so: who gets this and

@@ -1,16 +1,17 @@
 //! A descriptor that is watched.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::rc::{Rc, Weak};
 
 use mio::unix::SourceFd;
+use mio::{Registry, Token};
 
 use crate::descriptor::{Interest, Ready};
 use crate::error::{Error, Result};
-use crate::event_loop::core::Loop;
+use crate::event_loop::core::{Core, Loop};
 use crate::event_loop::place::Place;
 use crate::event_loop::source::{Activity, Source};
 use crate::reactor::Readiness;
@@ -19,6 +20,12 @@ use crate::slots::Key;
 use crate::trace::{CallbackKind, Label, Resource, ResourceKind, event};
 
 const NAME: &str = "descriptor";
+
+thread_local! {
+    /// The watchers that are open, by their loop and the number that they watch: a kernel without
+    /// a registration for the number of one says that the descriptor was closed under it.
+    static OPEN: RefCell<HashMap<(*const Core, RawFd), Weak<Watching>>> = RefCell::default();
+}
 
 /// A watcher's core.
 pub(super) struct Watching {
@@ -34,6 +41,10 @@ pub(super) struct Watching {
     requests: RefCell<VecDeque<Asked>>,
     next_request: Cell<u64>,
     pub(super) activity: Activity,
+    /// The kernel has a registration for it.
+    armed: Cell<bool>,
+    /// The descriptor was closed under it, and its number is another's.
+    lost: Cell<bool>,
     closed: Cell<bool>,
 }
 
@@ -55,9 +66,16 @@ impl Watching {
         interest: Interest,
     ) -> Result<Rc<Watching>> {
         let fd = owner.as_fd().as_raw_fd();
+        let other = watcher_of(core, fd);
+        if other.as_ref().is_some_and(|other| !other.armed.get()) {
+            return Err(in_context(fd, io::ErrorKind::AlreadyExists.into()));
+        }
         let key = core
             .register_for(&mut SourceFd(&fd), interest.of_mio())
-            .map_err(|error| in_context(fd, error))?;
+            .map_err(|error| in_context(fd, explained(error)))?;
+        if let Some(other) = other {
+            other.lose();
+        }
         event::resource("open", NAME, key.to_word(), label);
         let watching = Rc::new(Watching {
             core: Rc::clone(core),
@@ -71,9 +89,13 @@ impl Watching {
             requests: RefCell::default(),
             next_request: Cell::new(0),
             activity: Activity::default(),
+            armed: Cell::new(true),
+            lost: Cell::new(false),
             closed: Cell::new(false),
         });
         let source: Weak<Watching> = Rc::downgrade(&watching);
+        let entry = ((Rc::as_ptr(core), fd), Rc::downgrade(&watching));
+        OPEN.with_borrow_mut(|open| open.insert(entry.0, entry.1));
         core.attach(key, source);
         Ok(watching)
     }
@@ -154,7 +176,17 @@ impl Watching {
         }
         let interest = self.interest.get().of_mio();
         let armed = self.core.rearm(self.key, &mut SourceFd(&self.fd), interest);
+        self.armed.set(armed.is_ok());
         armed.map_err(|error| in_context(self.fd, error))
+    }
+
+    /// The descriptor was closed, and its number is in use again: what the kernel has under it is
+    /// no business of this one.
+    fn lose(self: &Rc<Self>) {
+        self.lost.set(true);
+        let error = io::Error::new(io::ErrorKind::NotConnected, "it was closed under its watcher");
+        event::resource_failed(NAME, self.label, &in_context(self.fd, error));
+        self.close();
     }
 
     /// Goes on watching if anybody wants it.
@@ -214,7 +246,14 @@ impl Watching {
     /// Ends the registration before the descriptor may be closed.
     fn shut(&self) -> impl Sized + use<> {
         self.update_activity();
-        let held = self.core.deregister(self.key, &mut SourceFd(&self.fd));
+        let held = if self.lost.get() {
+            self.core.deregister(self.key, &mut Gone)
+        } else {
+            // The thread may be about to end, and what is its own gone.
+            let entry = (Rc::as_ptr(&self.core), self.fd);
+            let _ = OPEN.try_with(|open| open.borrow_mut().remove(&entry));
+            self.core.deregister(self.key, &mut SourceFd(&self.fd))
+        };
         (held, self.owner.take())
     }
 
@@ -230,6 +269,37 @@ impl Watching {
     }
 }
 
+fn watcher_of(core: &Loop, fd: RawFd) -> Option<Rc<Watching>> {
+    OPEN.with_borrow(|open| open.get(&(Rc::as_ptr(core), fd))?.upgrade())
+}
+
+/// "Operation not permitted" says nothing of what to do.
+fn explained(error: io::Error) -> io::Error {
+    if error.kind() != io::ErrorKind::PermissionDenied {
+        return error;
+    }
+    let text = "a file or a directory is always ready: it is not watched, but read and written \
+                with `fs`";
+    io::Error::new(io::ErrorKind::PermissionDenied, text)
+}
+
+/// A descriptor that the kernel has no registration of.
+struct Gone;
+
+impl mio::event::Source for Gone {
+    fn register(&mut self, _: &Registry, _: Token, _: mio::Interest) -> io::Result<()> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+
+    fn reregister(&mut self, _: &Registry, _: Token, _: mio::Interest) -> io::Result<()> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+
+    fn deregister(&mut self, _: &Registry) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 fn in_context(fd: RawFd, error: io::Error) -> Error {
     Error::io(format!("watch descriptor {fd}"), error)
 }
@@ -239,6 +309,7 @@ impl Source for Watching {
         if !self.is_wanted() {
             // It fails only where nothing is watched any more.
             let _ = self.core.disarm(&mut SourceFd(&self.fd));
+            self.armed.set(false);
             return;
         }
         let ready = Ready { readiness, interest: self.interest.get().of_mio() };

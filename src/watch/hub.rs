@@ -5,6 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::path::Path;
@@ -93,12 +94,15 @@ impl Hub {
         &self.inotify
     }
 
-    /// Watches a directory from now on, for one of those who share the hub.
+    /// Watches a directory from now on, for one of those who share the hub. It may do so already.
     pub(super) fn join(&self, directory: &Path, watching: Weak<Watching>) -> io::Result<Wd> {
         self.hand_out_what_was();
         let wd = self.inotify.watch(directory).map_err(explained)?;
         if let Audience::Shared(listeners) = &mut *self.audience.borrow_mut() {
-            listeners.entry(wd).or_default().push(watching);
+            let there = listeners.entry(wd).or_default();
+            if !there.iter().any(|other| other.ptr_eq(&watching)) {
+                there.push(watching);
+            }
         }
         Ok(wd)
     }
@@ -242,10 +246,12 @@ pub(super) fn explained(error: io::Error) -> io::Error {
             "the system's limit of watched directories is reached: raise it with `sysctl \
              fs.inotify.max_user_watches=…`, or watch fewer directories"
         }
-        Some(libc::EMFILE) => {
-            "out of descriptors, or of inotify instances: raise `ulimit -n`, or `sysctl \
+        // Who can open something else is short of this alone.
+        Some(libc::EMFILE) if File::open("/dev/null").is_ok() => {
+            "the system's limit of inotify instances is reached: raise it with `sysctl \
              fs.inotify.max_user_instances=…`, or watch fewer trees"
         }
+        Some(libc::EMFILE) => "out of descriptors: raise `ulimit -n`, or close some",
         _ => return error,
     };
     io::Error::new(io::ErrorKind::QuotaExceeded, text)

@@ -2,6 +2,7 @@
 
 mod batch;
 mod event;
+mod file;
 mod flat;
 #[cfg(feature = "async")]
 mod futures;
@@ -29,6 +30,7 @@ use crate::request::{Request, Underway};
 use crate::trace::{At, CallbackKind, Label};
 
 pub use event::{WatchEvent, WatchKind};
+use file::File;
 use flat::Flat;
 #[cfg(feature = "async")]
 pub use futures::WatchEvents;
@@ -59,9 +61,10 @@ use watching::Watching;
 /// * A rename within what is watched is one event. Half of one, from or to elsewhere, is `Removed`
 ///   or `Created`, as is one that only a new directory entry tells of.
 /// * A **file** is watched by its name in its directory. So it stays watched when an editor saves by
-///   renaming another file over it (`Created`), and when it is removed and made again. If it is a
-///   symbolic link, the link is watched and not what it leads to. What is done through another name
-///   of the same file is not seen.
+///   renaming another file over it (`Created`), and when it is removed and made again. A symbolic
+///   link is followed, with the same for each name on its way: a link that leads elsewhere is
+///   `Created`, or `Removed` if it leads nowhere. The path of the events is the watched one. What is
+///   done through a hard link of the same file is not seen.
 /// * A **directory** is watched until it is removed or moved, which is told as `Removed` of its own
 ///   path; then the watcher closes. So does that of a file whose directory goes. That a directory
 ///   above was moved is not seen.
@@ -232,23 +235,23 @@ impl WatchOptions {
     }
 
     fn open(&self, core: &Loop, label: Label, path: PathBuf) -> Result<Rc<Watching>> {
-        let is_directory = self.look_at(&path);
-        let (is_directory, is_there) = hub::failed(&path, is_directory)?;
+        let is_directory = hub::failed(&path, self.is_directory(&path))?;
         Watching::open(core, label, path, |watching| match is_directory {
             true if self.recursive => Tree::open(watching),
-            true => Flat::directory(watching),
-            false => Flat::file(watching, is_there),
+            true => Flat::open(watching),
+            false => File::open(watching),
         })
     }
 
-    /// Whether it is a directory, and whether it is there at all.
-    fn look_at(&self, path: &Path) -> io::Result<(bool, bool)> {
+    fn is_directory(&self, path: &Path) -> io::Result<bool> {
         match fs::metadata(path) {
-            Ok(found) => Ok((found.is_dir(), true)),
-            // A link that leads nowhere is a file of its name.
-            Err(_) if fs::symlink_metadata(path).is_ok() => Ok((false, true)),
-            Err(error) if self.may_be_missing && error.kind() == io::ErrorKind::NotFound => {
-                Ok((false, false))
+            Ok(found) => Ok(found.is_dir()),
+            // A link that leads nowhere is there, and may lead to a file one day.
+            Err(error)
+                if error.kind() == io::ErrorKind::NotFound
+                    && (self.may_be_missing || fs::symlink_metadata(path).is_ok()) =>
+            {
+                Ok(false)
             }
             Err(error) => Err(error),
         }

@@ -152,8 +152,11 @@ fn see(path: &Path) -> Result<Seen> {
 }
 
 fn difference(before: &Metadata, now: &Metadata) -> Option<WatchKind> {
-    let contents = |of: &Metadata| (of.dev(), of.ino(), of.size(), of.mtime(), of.mtime_nsec());
-    let changed = |of: &Metadata| (of.ctime(), of.ctime_nsec());
+    // A number of a file that is gone is given again: the time of its birth tells them apart.
+    let file = |of: &Metadata| (of.dev(), of.ino(), of.created().ok());
+    let contents = |of: &Metadata| (file(of), of.size(), of.mtime(), of.mtime_nsec());
+    // Not every file system has a time for the change of the rest.
+    let changed = |of: &Metadata| (of.ctime(), of.ctime_nsec(), of.mode(), of.uid(), of.gid());
     match () {
         () if contents(before) != contents(now) => Some(WatchKind::Modified),
         () if changed(before) != changed(now) => Some(WatchKind::Attributes),

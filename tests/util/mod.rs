@@ -130,7 +130,7 @@ pub fn panic_text(payload: &(dyn std::any::Any + Send)) -> &str {
     text.or_else(|| Some(payload.downcast_ref::<String>()?)).expect("the panic left a text")
 }
 
-const CHILD: &str = "UNSPIN_TEST_CHILD";
+pub const CHILD: &str = "UNSPIN_TEST_CHILD";
 
 /// Whether this process was started by `in_child`.
 pub fn is_child() -> bool {
