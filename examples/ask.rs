@@ -1,6 +1,6 @@
-//! Asks two questions, and ends with the second answer: no further key is waited for.
+//! Asks two questions, and ends with the second answer: `cargo run --release --example ask`.
 //!
-//! `cargo run --example ask`, at a terminal or with the answers piped in.
+//! At a terminal, or with the answers piped in. No further key is waited for.
 
 use unspin::stdio::{Stdin, stdin};
 use unspin::{Error, Result};

@@ -1,6 +1,6 @@
-//! Shows every key that is pressed by its name, pasted text, and the size of the window.
+//! Shows keys, pasted text and the size of the window: `cargo run --release --example keys`.
 //!
-//! `cargo run --example keys`; Ctrl-C or q ends it.
+//! Ctrl-C or q ends it.
 
 use std::io::ErrorKind;
 

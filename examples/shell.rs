@@ -1,4 +1,4 @@
-//! Runs a command, and writes each line of its output with the time that had passed: `-- 'COMMAND'`.
+//! Stamps a command's lines with the time: `cargo run --release --example shell -- 'COMMAND'`.
 //!
 //! It exits with the command's code. Ctrl-C is passed on to the command and all that it has started,
 //! which decide what comes of it. The command waits where its output is not read, and learns as it
