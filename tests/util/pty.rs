@@ -54,11 +54,16 @@ impl Pty {
         (&self.master).write_all(bytes).expect("the terminal is there");
     }
 
-    /// What is printed next, as far as it is there.
-    pub fn printed(&self) -> String {
-        let mut buffer = [0; 4096];
-        let length = (&self.master).read(&mut buffer).expect("the terminal is there");
-        String::from_utf8_lossy(&buffer[..length]).into_owned()
+    /// Waits for a text, which must be what is printed next: one write may come as several.
+    #[track_caller]
+    pub fn expect(&self, text: &str) {
+        let mut printed = String::new();
+        while printed.len() < text.len() {
+            let mut buffer = [0; 4096];
+            let length = (&self.master).read(&mut buffer).expect("the terminal is there");
+            printed.push_str(&String::from_utf8_lossy(&buffer[..length]));
+            assert!(text.starts_with(&printed), "{printed:?} was printed, and not {text:?}");
+        }
     }
 
     /// Runs one test of this binary in a process whose terminal this is, and its standard streams.
