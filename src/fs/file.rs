@@ -17,6 +17,7 @@ use crate::fs::{vectored, whole};
 use crate::pool::Lane;
 use crate::request::{Request, Stop};
 use crate::sys;
+use crate::sys::file::{Lock, try_lock};
 use crate::trace::At;
 
 /// An open file.
@@ -168,6 +169,56 @@ impl File {
     #[track_caller]
     pub fn sync_all(&self) -> Request<()> {
         self.job(Location::caller(), "sync", fs::File::sync_all)
+    }
+
+    /// Locks the file for this open file alone; gives whether that is so now. Another open file, in
+    /// this process or in another, may have it: ask again later, since to wait for it would take a
+    /// thread from the pool. The lock goes with [`unlock`](File::unlock) or the last handle, and binds
+    /// only who asks for it, as `flock(2)`.
+    ///
+    /// ```
+    /// use unspin::fs;
+    ///
+    /// # fn main() -> unspin::Result<()> {
+    /// # let directory = tempfile::tempdir()?;
+    /// # let path = directory.path().join("lock");
+    /// unspin::block_on(async move {
+    ///     let (first, second) = (fs::create(&path).await?, fs::create(&path).await?);
+    ///     assert!(first.try_lock().await?);
+    ///     assert!(!second.try_lock().await?);
+    ///     first.unlock().await?;
+    ///     assert!(second.try_lock().await?);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` or another where the file system has no locks.
+    #[track_caller]
+    pub fn try_lock(&self) -> Request<bool> {
+        self.job(Location::caller(), "lock", |file| try_lock(file, Lock::Exclusive))
+    }
+
+    /// The same, for as many as lock it in this way: nobody has it alone meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_lock`](File::try_lock).
+    #[track_caller]
+    pub fn try_lock_shared(&self) -> Request<bool> {
+        self.job(Location::caller(), "lock", |file| try_lock(file, Lock::Shared))
+    }
+
+    /// Gives up the lock of this open file, if it has one.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    #[track_caller]
+    pub fn unlock(&self) -> Request<()> {
+        self.job(Location::caller(), "unlock", |file| try_lock(file, Lock::None).map(drop))
     }
 
     /// Cuts the file off, or fills it up with zeros.

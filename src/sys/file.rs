@@ -55,6 +55,27 @@ fn to_offset(offset: u64) -> io::Result<libc::off_t> {
     libc::off_t::try_from(offset).map_err(|_| io::ErrorKind::InvalidInput.into())
 }
 
+/// How an open file is locked, against other open files.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Lock {
+    Exclusive,
+    Shared,
+    None,
+}
+
+/// Returns `false` where others have it, and does not wait for them.
+pub(crate) fn try_lock(file: &impl AsFd, lock: Lock) -> io::Result<bool> {
+    let operation = match lock {
+        Lock::Exclusive => libc::LOCK_EX,
+        Lock::Shared => libc::LOCK_SH,
+        Lock::None => libc::LOCK_UN,
+    };
+    // SAFETY: flock takes numbers only, and the descriptor is open, since its owner is borrowed.
+    let failed = unsafe { libc::flock(file.as_fd().as_raw_fd(), operation | libc::LOCK_NB) } < 0;
+    let error = if failed { io::Error::last_os_error() } else { return Ok(true) };
+    if error.kind() == io::ErrorKind::WouldBlock { Ok(false) } else { Err(error) }
+}
+
 /// Lets reads and writes of a file wait, which was opened so that opening would not.
 pub(crate) fn let_it_block(file: &impl AsFd) -> io::Result<()> {
     let fd = file.as_fd().as_raw_fd();
