@@ -5,7 +5,7 @@ mod util;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use unspin::fs::{self, Entries};
@@ -301,7 +301,7 @@ mod awaited {
     #[test]
     fn one_with_a_handler_gives_futures_nothing() {
         block_on(async {
-            let entries = fs::read_dir(Path::new("src"));
+            let entries = fs::read_dir(PathBuf::from("src"));
             entries.on_entry(|_, _| ());
             let error = entries.next_entry().await.expect_err("the handler gets them");
             assert_eq!(error.kind(), ErrorKind::InvalidInput);

@@ -11,7 +11,7 @@ use std::thread;
 use unspin::fs::{self, WriteOptions, WriteStream};
 use unspin::net::TcpListener;
 use unspin::stream::Done;
-use unspin::{AbortController, Result, pipe};
+use unspin::{AbortController, pipe};
 use util::files::{ok, place};
 use util::{Log, run_real};
 
@@ -370,7 +370,7 @@ mod awaited {
                 unspin::spawn_blocking(|| ()).await?;
                 let error = stream.flush().await.expect_err("the disk is full");
                 said.say(format!("{:?}", error.kind()));
-                Result::<()>::Ok(())
+                unspin::Result::<()>::Ok(())
             };
             unspin::spawn(asking).log_err();
         };

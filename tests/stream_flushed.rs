@@ -3,7 +3,7 @@
 mod util;
 
 use std::cell::Cell;
-use std::io::{ErrorKind, Read};
+use std::io::Read;
 use std::net::TcpStream as Socket;
 use std::rc::Rc;
 
@@ -397,6 +397,8 @@ fn of_a_stream_that_fails_in_the_same_task_the_failure_is_told() {
 #[cfg(feature = "async")]
 #[test]
 fn it_is_awaited() {
+    use std::io::ErrorKind;
+
     use util::futures::{bind, block_on};
 
     block_on(async {

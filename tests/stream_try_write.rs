@@ -2,11 +2,11 @@
 
 mod util;
 
-use std::io::{ErrorKind, IoSlice, Read, Write};
+use std::io::{ErrorKind, IoSlice, Write};
 
 use unspin::net::TcpStream;
+use util::Log;
 use util::net::{beside, pair, pattern, read_exactly, run, streams, when};
-use util::{Log, millis};
 
 /// Tries to write until the system takes no more; returns how much it took.
 fn fill(stream: &TcpStream, bytes: &[u8]) -> usize {
@@ -215,6 +215,8 @@ fn bytes_are_looked_at_and_left() {
 #[cfg(feature = "async")]
 #[test]
 fn the_traits_write_several_slices_by_one_call() {
+    use std::io::Read;
+
     use futures_lite::AsyncWriteExt;
     use util::futures::{bind, block_on};
 
@@ -243,7 +245,7 @@ fn the_traits_write_several_slices_by_one_call() {
         stream.end();
         let error = (&mut &stream).write_vectored(&slices).await.expect_err("it has ended");
         assert_eq!(error.kind(), ErrorKind::BrokenPipe);
-        unspin::sleep(millis(1)).await;
+        unspin::sleep(util::millis(1)).await;
         drop(stream);
         let bytes = reader.join().expect("it reads");
         assert_eq!(bytes.len(), sent + large.len());
